@@ -1,0 +1,1 @@
+"""Datasets: fetch and verify, raw files to compact arrays, arrays to batches."""
