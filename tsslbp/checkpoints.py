@@ -1,0 +1,92 @@
+"""Live checkpoints and finished weights on disk. Loading either cannot run code, and a damaged one is refused."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from tsslbp.files import whole_file
+from tsslbp.records import Epoch
+
+Weights = dict[str, Tensor]
+
+
+class CheckpointError(ValueError):
+    """A checkpoint or weights file that is damaged, or belongs to something else."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A run after its last complete epoch: all that training needs to go on, bit for bit.
+
+    Attributes:
+        key: what the run belongs to (settings, data, code, seed); another key's checkpoint is refused.
+        weights: of the network now.
+        optimizer: the optimiser's state.
+        best_weights: of the first epoch that reached the best test accuracy.
+        history: of the epochs so far.
+        seconds: how long each of them took.
+        confusion: after the last epoch, classes x classes.
+    """
+
+    key: str
+    weights: Weights
+    optimizer: dict[str, Any]
+    best_weights: Weights
+    history: tuple[Epoch, ...]
+    seconds: tuple[float, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+def save_progress(path: Path, progress: Progress) -> None:
+    """Write a checkpoint, whole or not at all."""
+    stored = vars(progress) | {"history": [epoch.model_dump() for epoch in progress.history]}
+    with whole_file(path) as partial:
+        torch.save(stored, partial)
+
+
+def load_progress(path: Path, key: str) -> Progress:
+    """Read a checkpoint that `save_progress` wrote for the same key.
+
+    Raises:
+        CheckpointError: it is damaged, holds anything but plain data, or belongs to another run.
+    """
+    try:
+        stored = torch.load(path, weights_only=True, map_location="cpu")
+        history = tuple(Epoch.model_validate(epoch) for epoch in stored.pop("history"))
+        progress = Progress(history=history, **stored)
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"checkpoint {path}: is damaged or no checkpoint ({_first_line(error)})") from None
+    if progress.key != key:
+        raise CheckpointError(f"checkpoint {path}: belongs to other settings, data or code (key {progress.key}, expected {key})")
+    return progress
+
+
+def save_weights(path: Path, weights: Weights, metadata: dict[str, str]) -> None:
+    """Write weights as safetensors, whole or not at all; `metadata` says what network they are of."""
+    with whole_file(path) as partial:
+        safetensors.torch.save_file({name: weight.contiguous() for name, weight in weights.items()}, partial, metadata)
+
+
+def load_weights(path: Path) -> tuple[Weights, dict[str, str]]:
+    """Read what `save_weights` wrote: the weights and the metadata.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118 - not a dict
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"weights {path}: cannot be read ({_first_line(error)}); train the model, or fetch the file with `dvc pull`"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

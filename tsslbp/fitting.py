@@ -1,0 +1,185 @@
+"""A whole run: epochs of training and testing, with a checkpoint after each from which it goes on bit for bit.
+
+Every random choice of epoch e derives from (seed, e) alone, so a resumed run needs no generator's state.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tsslbp.checkpoints import Progress, Weights, load_progress, save_progress
+from tsslbp.network import SpikingNetwork
+from tsslbp.records import Epoch
+from tsslbp.training import Evaluation, Loss, evaluate, optimise
+
+_WEIGHTS, _DROPOUT = 0, 1  # purposes that a seed is split into; data/batches.py has its own
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Batches(Protocol):
+    """A data set as batches; order and augmentation of an epoch follow from (seed, epoch)."""
+
+    samples: int
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """For training."""
+
+    def in_order(self) -> Iterator[Batch]:
+        """For testing."""
+
+
+class TrainingFailure(RuntimeError):
+    """Numbers went wrong: a loss that is not finite, or a layer that stays silent. `progress`: the last good epoch, if any."""
+
+    def __init__(self, message: str, progress: Progress | None) -> None:
+        super().__init__(message)
+        self.progress = progress
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a run needs beside network and data.
+
+    Attributes:
+        epochs: train until this many are complete.
+        seed: of shuffling, augmentation and dropout.
+        key: identifies settings, data, code and seed; see `checkpoints.Progress`.
+        clip_norm: see `training.train_step`.
+        weight_limit: see `training.train_step`.
+        checkpoint: where the state after each epoch is kept; None: nowhere.
+        on_epoch: called after each new epoch with its numbers and its duration in seconds.
+        on_batch: called after each training batch with the number of samples so far in this epoch.
+    """
+
+    epochs: int
+    seed: int
+    key: str = ""
+    clip_norm: float = 1.0
+    weight_limit: float = 4.0
+    checkpoint: Path | None = None
+    on_epoch: Callable[[Epoch, float], None] = lambda epoch, seconds: None
+    on_batch: Callable[[int, int], None] = lambda epoch, samples: None
+
+
+def weight_generator(seed: int) -> torch.Generator:
+    """The generator that draws a run's initial weights."""
+    return torch.Generator().manual_seed(_derive(seed, _WEIGHTS))
+
+
+def fit(network: SpikingNetwork, loss: Loss, optimizer: torch.optim.Optimizer, train: Batches, test: Batches, run: Fit) -> Progress:
+    """Train until `run.epochs` epochs are complete, going on from `run.checkpoint` where it holds some of them.
+
+    A checkpoint of more epochs than asked for is not used: the weights after fewer are no longer known.
+
+    Raises:
+        TrainingFailure: the loss is not finite, or a layer is silent on the whole test set.
+        CheckpointError: the checkpoint is damaged.
+    """
+    progress = _resume(network, optimizer, run)
+    for epoch in range(len(progress.history) + 1 if progress else 1, run.epochs + 1):
+        started = time.perf_counter()
+        train_loss, train_accuracy = _train_epoch(network, loss, optimizer, train, run, epoch, progress)
+        tested = evaluate(network, test.in_order())
+        row = Epoch(
+            epoch=epoch,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            test_accuracy=tested.accuracy,
+            firing_rates=tested.firing_rates,
+        )
+        _refuse_silence(row, progress)
+        seconds = time.perf_counter() - started
+        progress = _advance(network, optimizer, progress, row, tested, seconds, run.key)
+        if run.checkpoint is not None:
+            save_progress(run.checkpoint, progress)
+        run.on_epoch(row, seconds)
+    if progress is None:
+        raise ValueError(f"epochs {run.epochs}: at least 1 is needed")
+    return progress
+
+
+def _resume(network: SpikingNetwork, optimizer: torch.optim.Optimizer, run: Fit) -> Progress | None:
+    if run.checkpoint is None or not run.checkpoint.exists():
+        return None
+    progress = load_progress(run.checkpoint, run.key)
+    if len(progress.history) > run.epochs:
+        return None
+    network.load_state_dict(progress.weights)
+    optimizer.load_state_dict(progress.optimizer)
+    return progress
+
+
+def _train_epoch(
+    network: SpikingNetwork, loss: Loss, optimizer: torch.optim.Optimizer, train: Batches, run: Fit, epoch: int, progress: Progress | None
+) -> tuple[float, float]:
+    """One pass over the training set: mean loss a sample, and accuracy in percent while the weights change."""
+    device = next(network.parameters()).device
+    network.dropout_generator = torch.Generator(device).manual_seed(_derive(run.seed, _DROPOUT, epoch))
+    network.train()
+    total, correct = torch.zeros((), dtype=torch.float64, device=device), torch.zeros((), dtype=torch.int64, device=device)
+    seen = 0
+    for x, labels in train.shuffled(run.seed, epoch):
+        labels = labels.to(device)
+        value, scores = optimise(network, loss, optimizer, x.to(device), labels, run.clip_norm, run.weight_limit)
+        total += value
+        correct += (scores.argmax(1) == labels).sum()
+        seen += len(labels)
+        run.on_batch(epoch, seen)
+        if device.type == "cpu" and not math.isfinite(value.item()):
+            break  # on other devices asking would wait for every step; they are asked after the epoch
+    if not math.isfinite(total.item()):
+        rates = ", ".join(f"{rate:.4f}" for rate in torch.stack(network.firing_rates).tolist())
+        raise TrainingFailure(f"epoch {epoch}: the loss became {total.item()}; firing rates of the layers: {rates}", progress)
+    return total.item() / seen, 100 * int(correct) / seen
+
+
+def _refuse_silence(row: Epoch, progress: Progress | None) -> None:
+    if 0 in row.firing_rates:
+        rates = ", ".join(f"{rate:.4f}" for rate in row.firing_rates)
+        silent = row.firing_rates.index(0) + 1
+        raise TrainingFailure(
+            f"epoch {row.epoch}: layer {silent} never fires on the test set; firing rates of the layers: {rates}", progress
+        )
+
+
+def _advance(
+    network: SpikingNetwork,
+    optimizer: torch.optim.Optimizer,
+    before: Progress | None,
+    row: Epoch,
+    tested: Evaluation,
+    seconds: float,
+    key: str,
+) -> Progress:
+    weights = _copy(network)
+    history = (*(before.history if before else ()), row)
+    improved = before is None or row.test_accuracy > max(epoch.test_accuracy for epoch in before.history)
+    return Progress(
+        key=key,
+        weights=weights,
+        optimizer=optimizer.state_dict(),
+        best_weights=weights if improved or before is None else before.best_weights,
+        history=history,
+        seconds=(*(before.seconds if before else ()), seconds),
+        confusion=tuple(tuple(line) for line in tested.confusion.tolist()),
+    )
+
+
+def _copy(network: SpikingNetwork) -> Weights:
+    return {name: weight.detach().cpu().clone() for name, weight in network.state_dict().items()}
+
+
+def _derive(*numbers: int) -> int:
+    """One 63-bit seed from several numbers, so that no two purposes or epochs share a stream."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,170 @@
+"""One model, all its seeds: from settings and data on disk to finished weights and a record of what was measured."""
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tsslbp.building import build_loss, build_network, build_optimizer
+from tsslbp.checkpoints import Progress, save_weights
+from tsslbp.config import Execution, Model, Settings, SettingsError, digest
+from tsslbp.data.batches import load_batches
+from tsslbp.files import checksum
+from tsslbp.fitting import Batches, Fit, TrainingFailure, fit
+from tsslbp.provenance import code_digest, device_name, git_commit, library_versions
+from tsslbp.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
+
+
+def prepare_device(execution: Execution) -> torch.device:
+    """Set PyTorch's threads and pick the device.
+
+    Raises:
+        SettingsError: a CUDA device is asked for that is not there.
+    """
+    if execution.threads != "auto":
+        torch.set_num_threads(execution.threads)
+    if execution.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(execution.device)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SettingsError(
+            f"execution.device: got {execution.device!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices; set auto or cpu"
+        )
+    return device
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one seed ended: `record` is None where it failed."""
+
+    provenance: SeedProvenance
+    record: SeedRecord | None
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who wants to know: after each new epoch (with its seconds), and of the samples seen within one."""
+
+    on_epoch: Callable[[Epoch, float], None] = lambda epoch, seconds: None
+    on_batch: Callable[[int, int], None] = lambda epoch, samples: None
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """A model with its data loaded, ready to train its seeds."""
+
+    settings: Settings
+    key: str
+    device: torch.device
+    train: Batches
+    test: Batches
+    data: DataRecord
+    code: str
+
+    @classmethod
+    def open(cls, settings: Settings, key: str, device: torch.device) -> "ModelRun":
+        """Load the preprocessed data of a model.
+
+        Raises:
+            ValueError: the data are missing or damaged.
+        """
+        model = settings.model(key)
+        folder = settings.folders.data / "processed" / model.dataset
+        train, test, data = load_batches(folder, settings.datasets[model.dataset], model)
+        return cls(settings, key, device, train, test, data, code_digest())
+
+    @property
+    def model(self) -> Model:
+        """The model's settings."""
+        return self.settings.models[self.key]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that decides the weights, apart from seed and epochs."""
+        where = {"device": self.device.type, "threads": torch.get_num_threads(), "torch": torch.__version__}
+        return {**self.settings.identity(self.key), "data": self.data.checksum, "code": self.code, "where": where}
+
+    def run_id(self, seed: int) -> str:
+        """The run's own id: equal for equal experiment, settings, data, code, seed and epochs."""
+        return digest([self.settings.experiment, self.key, self.identity, seed, self.model.epochs])
+
+    def seed_key(self, seed: int) -> str:
+        """What a checkpoint belongs to."""
+        return digest([self.identity, seed])
+
+    def checkpoint(self, seed: int) -> Path:
+        """Where the live checkpoint of a seed lies."""
+        return self.settings.folders.scratch / self.key / digest(self.identity) / f"seed-{seed}.pt"
+
+    def weights_path(self, seed: int, which: str) -> Path:
+        """Where the "best" or "final" weights of a seed go."""
+        return self.settings.folders.checkpoints / self.key / f"seed-{seed}-{which}.safetensors"
+
+    def started(self, seed: int) -> SeedProvenance:
+        """The provenance of a seed that starts now."""
+        return SeedProvenance(
+            seed=seed,
+            started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            git_commit=git_commit(Path.cwd() if not self.settings.folders.runs.is_absolute() else self.settings.folders.runs.parent),
+            device=device_name(str(self.device)),
+            threads=torch.get_num_threads(),
+            versions=library_versions(),
+            seconds=(),
+        )
+
+    def train_seed(self, provenance: SeedProvenance, listener: Listener) -> Outcome:
+        """Train one seed to the end and write its weights; a failure of the numbers becomes a failed outcome."""
+        seed = provenance.seed
+        network = build_network(self.settings, self.key, seed).to(self.device)
+        run = Fit(
+            epochs=self.model.epochs,
+            seed=seed,
+            key=self.seed_key(seed),
+            clip_norm=self.settings.training.clip_norm,
+            weight_limit=self.settings.training.weight_limit,
+            checkpoint=self.checkpoint(seed),
+            on_epoch=listener.on_epoch,
+            on_batch=listener.on_batch,
+        )
+        optimizer = build_optimizer(self.settings, self.key, network)
+        try:
+            progress = fit(network, build_loss(self.settings, self.key), optimizer, self.train, self.test, run)
+        except TrainingFailure as failure:
+            seconds = failure.progress.seconds if failure.progress else ()
+            return Outcome(provenance.model_copy(update={"failed": str(failure), "seconds": seconds}), None)
+        return Outcome(provenance.model_copy(update={"seconds": progress.seconds}), self._finish(seed, progress))
+
+    def _finish(self, seed: int, progress: Progress) -> SeedRecord:
+        metadata = {"model": self.key, "architecture": self.model.architecture, "seed": str(seed), "run_id": self.run_id(seed)}
+        for which, weights in (("best", progress.best_weights), ("final", progress.weights)):
+            save_weights(self.weights_path(seed, which), weights, metadata)
+        return SeedRecord(
+            seed=seed,
+            run_id=self.run_id(seed),
+            history=progress.history,
+            confusion=progress.confusion,
+            best_weights_sha256=checksum(self.weights_path(seed, "best"), "sha256"),
+            final_weights_sha256=checksum(self.weights_path(seed, "final"), "sha256"),
+        )
+
+    def record(self, outcomes: Sequence[Outcome] = ()) -> ModelRecord:
+        """The record of the model with the seeds that have been trained well."""
+        recipe = self.settings.recipes[self.model.recipe].model_dump(mode="json")
+        shared = self.settings.training.model_dump(mode="json")
+        return ModelRecord(
+            experiment=self.settings.experiment,
+            model=self.key,
+            recipe=self.model.recipe,
+            settings={**self.model.model_dump(mode="json"), "recipe_settings": recipe, "training": shared},
+            data=self.data,
+            code=self.code,
+            seeds=tuple(outcome.record for outcome in outcomes if outcome.record is not None),
+        )
+
+    @staticmethod
+    def provenance(outcomes: Sequence[Outcome]) -> Provenance:
+        """The provenance of every seed, failed ones too."""
+        return Provenance(seeds=tuple(outcome.provenance for outcome in outcomes))
