@@ -5,7 +5,6 @@ Tensors are time-first, (T, B, *features). The equations stand in `neuron.py` (f
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tsslbp.rules import BUSY_RATE, POOLING_GAIN, SURROGATE_LIMIT, SURROGATE_WIDTH, Neuron
 
@@ -114,6 +113,6 @@ def _over_time(current: Tensor, scale: Tensor | None) -> Tensor:
 
 
 def _pool(trace: Tensor, size: int) -> Tensor:
-    """Sum over windows of (T, B, C, H, W), times `POOLING_GAIN`."""
-    pooled = functional.avg_pool2d(trace.flatten(0, 1), size, divisor_override=1) * POOLING_GAIN
-    return pooled.view(*trace.shape[:2], *pooled.shape[1:])
+    """Sum over windows of (T, B, C, H, W), first over their rows, then over their columns, times `POOLING_GAIN`."""
+    rows = sum(trace[..., dy::size, :] for dy in range(size))
+    return sum(rows[..., dx::size] for dx in range(size)) * POOLING_GAIN

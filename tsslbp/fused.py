@@ -85,7 +85,7 @@ def _constants(constants: Neuron, pooling: int, dtype: Any) -> Any:
         quiet_below=rule.quiet_below / constants.tau_s,
         intra_gain=1 / constants.tau_m if rule.intra else 0.0,
         sensitivity_limit=rule.sensitivity_limit,
-        surrogate_width=SURROGATE_WIDTH,
+        surrogate_steepness=1 / SURROGATE_WIDTH,
         surrogate_limit=SURROGATE_LIMIT,
         pooling_gain=POOLING_GAIN if pooling > 1 else 1.0,
     ).array(dtype)

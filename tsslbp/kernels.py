@@ -9,18 +9,21 @@ Memory seen by a kernel: `current` (S, N), S = T steps, or 1 where the same curr
 step; `trace` (T, N / size²), summed over size×size windows of an image whose memory is (rows, width, channels).
 A layer that is not pooled has size 1 and is one long row. bfloat16 travels as uint16 and is worked on in float32.
 All arithmetic is in the dtype of `constants`; see `Constants` for their order.
+
+The loops are written for the vectoriser: nothing conditional but selects, state updated in place so that no two arrays
+overlap, constants in local names. All of it stands in one file because Numba's cache looks for changes there only.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange, types
-from numba.extending import overload, register_jitable
+from numba.extending import overload
 
 CACHE_BYTES = 192 * 1024
 """What one block's state may occupy: well inside the level-2 cache of current CPUs (0.5 to 2 MB a core)."""
 
-_compiled = njit(error_model="numpy", nogil=True, cache=True)
+_compiled = njit(error_model="numpy", nogil=True)
 _parallel = njit(error_model="numpy", nogil=True, cache=True, parallel=True)
 
 
@@ -34,12 +37,12 @@ class Constants(NamedTuple):
     quiet_below: float
     intra_gain: float
     sensitivity_limit: float
-    surrogate_width: float
+    surrogate_steepness: float
     surrogate_limit: float
     pooling_gain: float
 
     def array(self, dtype: Any) -> Any:
-        """As an array of the dtype to compute in, followed by the literals 0, 1 and 0.5 of that dtype."""
+        """As an array of the dtype to compute in, followed by 0 and 1 in that dtype: a literal would make it float64."""
         return np.array([*self, 0.0, 1.0], dtype=dtype)
 
 
@@ -116,64 +119,75 @@ def _exp_negative_overload(x: Any) -> Any:
     return exp_negative
 
 
-@register_jitable(inline="always")
-def _surrogate(u: Any, constants: Any) -> Any:
-    """The logistic derivative of (u - threshold) / width, over width; its argument is clamped as in the reference."""
-    distance = abs((u - constants[3]) / constants[7])
-    e = _exp_negative(-min(distance, constants[8]))
-    return e / ((constants[11] + e) * (constants[11] + e)) / constants[7]
-
-
 @_compiled
-def _advance(source: Any, scale: Any, constants: Any, v: Any, a: Any, u_out: Any, v_out: Any, a_out: Any) -> int:
-    """One time step of a run of neurons: from v[t-1], a[t-1] to u[t], v[t], a[t]; returns the number of spikes."""
+def _advance(source: Any, scale: Any, constants: Any, v: Any, a: Any) -> int:
+    """One time step of a run of neurons: v and a go from t-1 to t; returns the number of spikes."""
     decay, gain, threshold = constants[0], constants[2], constants[3]
     zero, one = constants[10], constants[11]
     spikes = np.int32(0)
     for i in range(source.size):
         u = decay * v[i] + _decode(source[i]) * scale
         spiked = u > threshold
-        u_out[i] = u
-        v_out[i] = zero if spiked else u
-        a_out[i] = a[i] + ((one if spiked else zero) - a[i]) * gain
+        v[i] = zero if spiked else u
+        a[i] = a[i] + ((one if spiked else zero) - a[i]) * gain
         spikes += np.int32(spiked)
     return int(spikes)
 
 
 @_compiled
-def _hand_on(a: Any, target: Any, size: int, channels: int, gain: Any) -> None:
-    """Write a block's traces out: as they are, or summed over windows of size x size times `gain`."""
-    if size == 1:
-        for i in range(target.size):
-            target[i] = _encode(a[i], target)
-        return
-    segment = a.size // size
-    for window in range(target.size // channels):
-        out = target[window * channels : (window + 1) * channels]
-        for c in range(channels):
-            total = a[window * size * channels + c] - a[window * size * channels + c]
-            for dy in range(size):
-                for dx in range(size):
-                    total += a[dy * segment + (window * size + dx) * channels + c]
-            out[c] = _encode(total * gain, target)
+def _advance_and_keep(source: Any, scale: Any, constants: Any, v: Any, a: Any, u_kept: Any, a_kept: Any) -> None:
+    """`_advance`, writing down u[t] and a[t] for the way back."""
+    decay, gain, threshold = constants[0], constants[2], constants[3]
+    zero, one = constants[10], constants[11]
+    for i in range(source.size):
+        u = decay * v[i] + _decode(source[i]) * scale
+        spiked = u > threshold
+        now = a[i] + ((one if spiked else zero) - a[i]) * gain
+        v[i] = zero if spiked else u
+        a[i] = now
+        u_kept[i] = u
+        a_kept[i] = now
 
 
 @_compiled
-def _take_back(source: Any, g: Any, size: int, channels: int, gain: Any) -> None:
-    """The transpose of `_hand_on`: every neuron of a window receives the window's gradient times `gain`."""
-    if size == 1:
-        for i in range(source.size):
-            g[i] = _decode(source[i])
-        return
-    segment = g.size // size
-    for window in range(source.size // channels):
-        taken = source[window * channels : (window + 1) * channels]
-        for dy in range(size):
+def _hand_on(a: Any, sums: Any, target: Any, size: int, channels: int, gain: Any) -> None:
+    """Write a block's traces out, summed over windows times `gain`: first over a window's rows, then over its columns."""
+    segment = sums.size
+    for i in range(segment):
+        sums[i] = a[i]
+    for dy in range(1, size):
+        row = a[dy * segment : (dy + 1) * segment]
+        for i in range(segment):
+            sums[i] += row[i]
+    if size > 1:
+        for window in range(target.size // channels):
+            into = sums[window * channels : (window + 1) * channels]
             for dx in range(size):
-                start = dy * segment + (window * size + dx) * channels
-                into = g[start : start + channels]
-                for c in range(channels):
-                    into[c] = _decode(taken[c]) * gain
+                column = sums[(window * size + dx) * channels : (window * size + dx + 1) * channels]
+                if dx == 0:
+                    for c in range(channels):
+                        into[c] = column[c]
+                else:
+                    for c in range(channels):
+                        into[c] += column[c]
+    for i in range(target.size):
+        target[i] = _encode(sums[i] * gain, target)
+
+
+@_compiled
+def _take_back(source: Any, scaled: Any, g: Any, size: int, channels: int, gain: Any) -> None:
+    """The transpose of `_hand_on` for one row of a window, all of which receive the same: the window's gradient times `gain`."""
+    into_g = g if size == 1 else scaled
+    for i in range(source.size):
+        into_g[i] = _decode(source[i]) * gain
+    if size == 1:
+        return
+    for window in range(source.size // channels):
+        taken = scaled[window * channels : (window + 1) * channels]
+        for dx in range(size):
+            into = g[(window * size + dx) * channels : (window * size + dx + 1) * channels]
+            for c in range(channels):
+                into[c] = taken[c]
 
 
 @_parallel
@@ -199,71 +213,86 @@ def forward(current: Any, scale: Any, constants: Any, trace: Any, rows: int, wid
         segment = here * size * channels
         v = np.zeros(size * segment, constants.dtype)
         a = np.zeros(size * segment, constants.dtype)
+        sums = np.empty(segment, constants.dtype)
         out = (row * width + first) * channels
         count = 0
         for t in range(trace.shape[0]):
             source = current[min(t, current.shape[0] - 1)]
             for dy in range(size):
                 start = ((row * size + dy) * width + first) * size * channels
-                vs, at = v[dy * segment : (dy + 1) * segment], a[dy * segment : (dy + 1) * segment]
-                count += _advance(source[start : start + segment], scale[t], constants, vs, at, vs, vs, at)
-            _hand_on(a, trace[t, out : out + here * channels], size, channels, constants[9])
+                part = slice(dy * segment, (dy + 1) * segment)
+                count += _advance(source[start : start + segment], scale[t], constants, v[part], a[part])
+            _hand_on(a, sums, trace[t, out : out + here * channels], size, channels, constants[9])
         spikes[block] = count
     return int(spikes.sum())
 
 
 @_compiled
-def _replay(current: Any, scale: Any, constants: Any, u: Any, a: Any, row: int, first: int, width: int, channels: int, size: int) -> None:
-    """A block's forward pass again, this time keeping u and a of every step."""
-    segment = u.shape[1] // size
-    v = np.zeros(segment, constants.dtype)
-    quiet = np.zeros(segment, constants.dtype)
-    for dy in range(size):
-        start = ((row * size + dy) * width + first) * size * channels
-        low, high = dy * segment, (dy + 1) * segment
-        v[:] = constants[10]
-        for t in range(u.shape[0]):
-            source = current[min(t, current.shape[0] - 1)]
-            before = a[t - 1, low:high] if t > 0 else quiet
-            _advance(source[start : start + segment], scale[t], constants, v, before, u[t, low:high], v, a[t, low:high])
+def _surrogates(u: Any, constants: Any, result: Any) -> None:
+    """The logistic derivative of (u - threshold) times the steepness; its argument is clamped as in the reference."""
+    threshold, steepness, limit, one = constants[3], constants[7], constants[8], constants[11]
+    for i in range(u.size):
+        e = _exp_negative(-min(abs((u[i] - threshold) * steepness), limit))
+        result[i] = steepness * e / ((one + e) * (one + e))
 
 
 @_compiled
-def _final_step(u: Any, u_before: Any, a: Any, g: Any, synapse: Any, dependency: Any, out: Any, constants: Any, has_before: bool) -> None:
-    """One step back of the `2021-03` gradient (and its ablations): g is dL/da[t] and `out` becomes dL/dI[t].
+def _final_step(u: Any, v: Any, a: Any, g: Any, warm_up: Any, error: Any, chained: Any, constants: Any) -> None:
+    """One step back of the `2021-03` gradient (and its ablations): dL/dI[t] replaces the surrogate's derivative in `warm_up`.
 
-    `synapse` carries G[t+1] to G[t], `dependency` g[t+1] to g[t].
+    `v` is v[t-1] and g dL/da[t]; `error` goes from G[t+1] to G[t], `chained` from g[t+1] to g[t].
     """
     decay, synapse_decay, gain, threshold = constants[0], constants[1], constants[2], constants[3]
-    quiet_below, intra, limit, zero, one = constants[4], constants[5], constants[6], constants[10], constants[11]
-    for i in range(out.size):
-        v = u_before[i] if has_before and not u_before[i] > threshold else zero
-        error = g[i] * gain + synapse_decay * synapse[i]
-        spiked = u[i] > threshold
-        sensitivity = min(one / (u[i] - v), limit)
-        chained = sensitivity * (error + u[i] * dependency[i] * intra) if spiked else decay * dependency[i]
-        synapse[i] = error
-        dependency[i] = chained
-        out[i] = error * _surrogate(u[i], constants) if a[i] < quiet_below else chained
+    quiet_below, intra, limit, one = constants[4], constants[5], constants[6], constants[11]
+    for i in range(u.size):
+        through_synapse = g[i] * gain + synapse_decay * error[i]
+        sensitivity = min(one / (u[i] - v[i]), limit)
+        at_spike = sensitivity * (through_synapse + u[i] * chained[i] * intra)
+        elsewhere = decay * chained[i]
+        now = at_spike if u[i] > threshold else elsewhere
+        quiet = through_synapse * warm_up[i]
+        error[i] = through_synapse
+        chained[i] = now
+        warm_up[i] = quiet if a[i] < quiet_below else now
 
 
 @_compiled
-def _first_step(
-    u: Any, u_before: Any, g: Any, synapse: Any, dependency: Any, out: Any, constants: Any, has_before: bool, quiet: bool
-) -> None:
-    """One step back of the `2020-10` gradient; `dependency` carries q[t+1] to q[t], `quiet` says whether the layer is."""
+def _first_step(u: Any, v: Any, g: Any, warm_up: Any, error: Any, q: Any, constants: Any, quiet: bool) -> None:
+    """One step back of the `2020-10` gradient: as `_final_step`; `q` goes from q[t+1] to q[t], `quiet` speaks for the layer."""
     decay, synapse_decay, gain, threshold = constants[0], constants[1], constants[2], constants[3]
     intra, limit, zero, one = constants[5], constants[6], constants[10], constants[11]
-    for i in range(out.size):
-        v = u_before[i] if has_before and not u_before[i] > threshold else zero
+    for i in range(u.size):
         spiked = u[i] > threshold
-        through_reset = u[i] * dependency[i] * intra if spiked else zero
-        error = (g[i] + through_reset) * gain + synapse_decay * synapse[i]
-        sensitivity = max(min(one / (u[i] - v), limit), -limit)
-        synapse[i] = error
-        dependency[i] = g[i] if spiked else decay * dependency[i]
-        busy = error * sensitivity if spiked else zero
-        out[i] = error * _surrogate(u[i], constants) if quiet else busy
+        through_reset = u[i] * q[i] * intra
+        through_synapse = (g[i] + (through_reset if spiked else zero)) * gain + synapse_decay * error[i]
+        sensitivity = max(min(one / (u[i] - v[i]), limit), -limit)
+        elsewhere = decay * q[i]
+        q[i] = g[i] if spiked else elsewhere
+        error[i] = through_synapse
+        at_spike = through_synapse * sensitivity
+        busy = at_spike if spiked else zero
+        warm_up[i] = through_synapse * warm_up[i] if quiet else busy
+
+
+@_compiled
+def _potential_before(u: Any, t: int, part: Any, constants: Any, v: Any) -> None:
+    """v[t-1] from the kept potentials: reset where they were above the threshold, 0 before the first step."""
+    threshold, zero = constants[3], constants[10]
+    before = u[max(t - 1, 0), part]
+    kept = t > 0
+    for i in range(v.size):
+        v[i] = before[i] if kept and before[i] <= threshold else zero
+
+
+@_compiled
+def _write(values: Any, target: Any, weight: Any, add: bool) -> None:
+    """Write values, or add them times `weight`."""
+    if add:
+        for i in range(values.size):
+            target[i] += values[i] * weight
+    else:
+        for i in range(values.size):
+            target[i] = _encode(values[i], target)
 
 
 @_parallel
@@ -278,7 +307,7 @@ def backward(
         scale: (T,) as in `forward`.
         constants: `Constants.array`.
         gradient: (T, N / size²), the gradient on what `forward` wrote.
-        result: (S, N), written; where S = 1, the sum over the steps of scale[t] dL/dI[t].
+        result: (S, N), written; where S < T, the sum over the steps of scale[t] dL/dI[t].
         rows: with width, channels and size the `Geometry`.
         width: windows a row.
         channels: values a pixel.
@@ -288,47 +317,44 @@ def backward(
         quiet: for `2020-10`: whether the whole layer learns through the surrogate.
     """
     blocks = (width + windows - 1) // windows
-    still = current.shape[0] < gradient.shape[0]
     steps = gradient.shape[0]
+    still = current.shape[0] < steps
     for block in prange(rows * blocks):
         row, first = block // blocks, (block % blocks) * windows
         here = min(windows, width - first)
         segment = here * size * channels
         n = size * segment
-        u = np.empty((steps, n), constants.dtype)
-        a = np.empty((steps, n), constants.dtype)
-        _replay(current, scale, constants, u, a, row, first, width, channels, size)
-        g = np.empty(n, constants.dtype)
-        synapse = np.zeros(n, constants.dtype)
-        dependency = np.zeros(n, constants.dtype)
-        total = np.zeros(n, constants.dtype)
-        step_result = np.empty(n, constants.dtype)
+        # One allocation for all of a block's state: kept u and a, then what the scans carry.
+        kept = np.empty((2 * steps, n), constants.dtype)
+        carried = np.zeros((5, n), constants.dtype)
+        g = np.empty((2, segment), constants.dtype)
+        v, a = carried[0], carried[1]
+        for t in range(steps):
+            source = current[min(t, current.shape[0] - 1)]
+            for dy in range(size):
+                start = ((row * size + dy) * width + first) * size * channels
+                part = slice(dy * segment, (dy + 1) * segment)
+                _advance_and_keep(source[start : start + segment], scale[t], constants, v[part], a[part], kept[t, part], kept[steps + t, part])
+        error, chained, total = carried[2], carried[3], carried[4]
         out = (row * width + first) * channels
         for t in range(steps - 1, -1, -1):
-            _take_back(gradient[t, out : out + here * channels], g, size, channels, constants[9])
-            before = u[t - 1] if t > 0 else u[0]
-            if first_state:
-                _first_step(u[t], before, g, synapse, dependency, step_result, constants, t > 0, quiet)
-            else:
-                _final_step(u[t], before, a[t], g, synapse, dependency, step_result, constants, t > 0)
-            if still:
-                for i in range(n):
-                    total[i] += scale[t] * step_result[i]
-            else:
-                _scatter_rows(step_result, result[t], row, first, width, channels, size)
-        if still:
-            _scatter_rows(total, result[0], row, first, width, channels, size)
-
-
-@_compiled
-def _scatter_rows(values: Any, target: Any, row: int, first: int, width: int, channels: int, size: int) -> None:
-    """Write a block's `size` runs of neurons to their places in a whole step's memory."""
-    segment = values.size // size
-    for dy in range(size):
-        start = ((row * size + dy) * width + first) * size * channels
-        into = target[start : start + segment]
-        for i in range(segment):
-            into[i] = _encode(values[dy * segment + i], target)
+            _take_back(gradient[t, out : out + here * channels], g[0], g[1], size, channels, constants[9])
+            for dy in range(size):
+                start = ((row * size + dy) * width + first) * size * channels
+                part = slice(dy * segment, (dy + 1) * segment)
+                u, step = kept[t, part], a[part]
+                _surrogates(u, constants, step)
+                _potential_before(kept[:steps], t, part, constants, v[part])
+                if first_state:
+                    _first_step(u, v[part], g[1], step, error[part], chained[part], constants, quiet)
+                else:
+                    _final_step(u, v[part], kept[steps + t, part], g[1], step, error[part], chained[part], constants)
+                if still:
+                    _write(step, total[part], scale[t], True)
+                    if t == 0:
+                        _write(total[part], result[0, start : start + segment], scale[t], False)
+                else:
+                    _write(step, result[t, start : start + segment], scale[t], False)
 
 
 @_parallel

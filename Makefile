@@ -1,0 +1,61 @@
+# Each target works as the first command in a fresh clone; a second run does only what is left to do.
+# Nothing is written outside this folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PORT ?= 5000
+VENV := .venv
+READY := $(VENV)/.ready
+# DVC runs the stages by the name `python`: let it be this one, and keep DVC's and MLflow's telemetry off.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
+
+.PHONY: help setup quickstart test test-all lint repro report ui quickstart-ui plan bench lock clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup: $(READY) ## create .venv with the exact versions of requirements.lock
+
+$(READY): requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; name a Python 3.11: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make: $$($(PYTHON) --version) found, but requirements.lock is for Python 3.11: make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps -r requirements.lock
+	touch $@
+
+quickstart: $(READY) ## run the whole pipeline on embedded data, in minutes
+	dvc repro --quiet quickstart/dvc.yaml
+	@cat quickstart/reports/results.md
+
+test: lint ## lint, types and the tests that take at most 5 minutes
+	python -m pytest -m "not slow"
+
+test-all: lint ## the slow tests too
+	python -m pytest
+
+lint: $(READY)
+	ruff format --check --quiet
+	ruff check --quiet
+	mypy --no-error-summary
+
+repro: $(READY) ## reproduce the published tables: days on a CPU, see README
+	dvc repro
+
+report: $(READY) ## tables, figures and MLflow from reports/runs/, without data or training
+	python -m stages.report
+
+ui: $(READY) ## browse the runs in MLflow on 127.0.0.1 (PORT=5000)
+	python -m stages.ui --port $(PORT)
+
+quickstart-ui: $(READY) ## the same for the quickstart's runs
+	python -m stages.ui --params quickstart/params.yaml --port $(PORT)
+
+lock: $(READY) ## write requirements.lock anew from requirements.in
+	$(VENV)/bin/python -m pip install --upgrade -r requirements.in
+	{ echo "# Exact versions of everything that requirements.in asks for; written by make lock."; $(VENV)/bin/python -m pip freeze; } > requirements.lock.partial
+	mv requirements.lock.partial requirements.lock
