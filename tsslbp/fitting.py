@@ -19,6 +19,9 @@ from tsslbp.network import SpikingNetwork
 from tsslbp.records import Epoch
 from tsslbp.training import Evaluation, Loss, evaluate, optimise
 
+SILENT_EPOCHS = 3
+"""A layer without a spike on the test set for so many epochs, or to the end of a shorter run, is taken for dead."""
+
 _WEIGHTS, _DROPOUT = 0, 1  # purposes that a seed is split into; data/batches.py has its own
 
 Batch = tuple[Tensor, Tensor]
@@ -98,7 +101,7 @@ def fit(network: SpikingNetwork, loss: Loss, optimizer: torch.optim.Optimizer, t
             test_accuracy=tested.accuracy,
             firing_rates=tested.firing_rates,
         )
-        _refuse_silence(row, progress)
+        _refuse_silence((*(progress.history if progress else ()), row), run.epochs, progress)
         seconds = time.perf_counter() - started
         progress = _advance(network, optimizer, progress, row, tested, seconds, run.key)
         if run.checkpoint is not None:
@@ -127,30 +130,40 @@ def _train_epoch(
     device = next(network.parameters()).device
     network.dropout_generator = torch.Generator(device).manual_seed(_derive(run.seed, _DROPOUT, epoch))
     network.train()
-    total, correct = torch.zeros((), dtype=torch.float64, device=device), torch.zeros((), dtype=torch.int64, device=device)
+    total, worst = torch.zeros(2, dtype=torch.float64, device=device)
+    correct = torch.zeros((), dtype=torch.int64, device=device)
     seen = 0
     for x, labels in train.shuffled(run.seed, epoch):
         labels = labels.to(device)
-        value, scores = optimise(network, loss, optimizer, x.to(device), labels, run.clip_norm, run.weight_limit)
+        value, norm, scores = optimise(network, loss, optimizer, x.to(device), labels, run.clip_norm, run.weight_limit)
         total += value
+        worst += norm
         correct += (scores.argmax(1) == labels).sum()
         seen += len(labels)
         run.on_batch(epoch, seen)
-        if device.type == "cpu" and not math.isfinite(value.item()):
+        if device.type == "cpu" and not math.isfinite(worst.item()):
             break  # on other devices asking would wait for every step; they are asked after the epoch
-    if not math.isfinite(total.item()):
-        rates = ", ".join(f"{rate:.4f}" for rate in torch.stack(network.firing_rates).tolist())
-        raise TrainingFailure(f"epoch {epoch}: the loss became {total.item()}; firing rates of the layers: {rates}", progress)
+    if not (math.isfinite(total.item()) and math.isfinite(worst.item())):
+        # A potential that is no number does not spike, so that the loss may stay finite: the gradient tells.
+        what = f"the loss became {total.item()}" if not math.isfinite(total.item()) else f"the gradient's norm became {norm.item()}"
+        raise TrainingFailure(f"epoch {epoch}, sample {seen}: {what}; firing rates of the layers: {_rates(network)}", progress)
     return total.item() / seen, 100 * int(correct) / seen
 
 
-def _refuse_silence(row: Epoch, progress: Progress | None) -> None:
-    if 0 in row.firing_rates:
+def _rates(network: SpikingNetwork) -> str:
+    return ", ".join(f"{rate:.4f}" for rate in torch.stack(network.firing_rates).tolist())
+
+
+def _refuse_silence(history: tuple[Epoch, ...], epochs: int, progress: Progress | None) -> None:
+    """Stop where a layer stays silent: a warm-up may still wake it after an epoch or two, but then there is nothing to learn from."""
+    last = history[-SILENT_EPOCHS:]
+    row = history[-1]
+    silent = [i for i in range(len(row.firing_rates)) if all(epoch.firing_rates[i] == 0 for epoch in last)]
+    if silent and (len(last) == SILENT_EPOCHS or row.epoch == epochs):
         rates = ", ".join(f"{rate:.4f}" for rate in row.firing_rates)
-        silent = row.firing_rates.index(0) + 1
-        raise TrainingFailure(
-            f"epoch {row.epoch}: layer {silent} never fires on the test set; firing rates of the layers: {rates}", progress
-        )
+        since = f"for {len(last)} epochs" if len(last) > 1 else "in the only epoch"
+        message = f"epoch {row.epoch}: layer {silent[0] + 1} never fired on the test set {since}; firing rates of the layers: {rates}"
+        raise TrainingFailure(message, progress)
 
 
 def _advance(

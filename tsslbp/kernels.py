@@ -334,7 +334,9 @@ def backward(
             for dy in range(size):
                 start = ((row * size + dy) * width + first) * size * channels
                 part = slice(dy * segment, (dy + 1) * segment)
-                _advance_and_keep(source[start : start + segment], scale[t], constants, v[part], a[part], kept[t, part], kept[steps + t, part])
+                _advance_and_keep(
+                    source[start : start + segment], scale[t], constants, v[part], a[part], kept[t, part], kept[steps + t, part]
+                )
         error, chained, total = carried[2], carried[3], carried[4]
         out = (row * width + first) * channels
         for t in range(steps - 1, -1, -1):

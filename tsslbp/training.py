@@ -48,18 +48,18 @@ def train_step(
 
 def optimise(
     network: SpikingNetwork, loss: Loss, optimizer: torch.optim.Optimizer, x: Tensor, labels: Tensor, clip_norm: float, weight_limit: float
-) -> tuple[Tensor, Tensor]:
-    """`train_step` without waiting for the device: the loss, and the scores (B, classes) that it came from."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`train_step` without waiting for the device: the loss, the gradient's norm before it was clipped, the scores (B, classes)."""
     trace = network(x)
     value = loss(trace, labels)
     optimizer.zero_grad()
     value.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
     optimizer.step()
     with torch.no_grad():
         for weight in network.parameters():
             weight.clamp_(-weight_limit, weight_limit)
-    return value.detach(), trace.detach().sum(0)
+    return value.detach(), norm, trace.detach().sum(0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,105 @@
+"""Made-up runs for the tests of the report: plausible curves, no training."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from tsslbp.config import Settings, load_settings
+from tsslbp.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
+from tsslbp.report.runs import Run
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+
+
+def settings() -> Settings:
+    return load_settings(PARAMS)
+
+
+def make_run(
+    settings: Settings,
+    key: str,
+    *,
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4),
+    epochs: int = 12,
+    plateau: float = 99.45,
+    spread: float = 0.03,
+    subset: tuple[str, ...] = (),
+    failed: dict[int, str] | None = None,
+) -> Run:
+    """A model's record and provenance; `plateau` is where its test accuracy ends, `spread` the stddev between its seeds."""
+    model, failed = settings.model(key), failed or {}
+    dataset = settings.dataset(model.dataset)
+    record = ModelRecord(
+        experiment=settings.experiment,
+        model=key,
+        recipe=model.recipe,
+        settings={**model.model_dump(mode="json"), "recipe_settings": settings.recipes[model.recipe].model_dump(mode="json")},
+        data=DataRecord(
+            dataset=model.dataset,
+            title=dataset.title,
+            checksum=_hex(f"data of {model.dataset}")[:32],
+            train_samples=1_000 if subset else dataset.train_samples,
+            test_samples=100 if subset else dataset.test_samples,
+            subset=subset,
+        ),
+        code=_hex("code")[:32],
+        seeds=tuple(_seed_record(key, seed, epochs, plateau, spread, _layers(model.architecture)) for seed in seeds),
+    )
+    provenance = Provenance(seeds=tuple(_seed_provenance(seed, epochs, failed.get(seed)) for seed in sorted({*seeds, *failed})))
+    return record, provenance
+
+
+def _layers(architecture: str) -> int:
+    return 1 + sum(not token.startswith("P") for token in architecture.split("-"))
+
+
+def _seed_record(key: str, seed: int, epochs: int, plateau: float, spread: float, layers: int) -> SeedRecord:
+    rng = np.random.default_rng([seed, *key.encode()])
+    end = plateau + spread * rng.normal()
+    steps = np.arange(1, epochs + 1)
+    rise = (100 - plateau + 4) * np.exp(-steps / 4)
+    test = np.round(np.clip(end - rise + 0.4 * spread * rng.normal(size=epochs), 0, 100), 2)
+    train = np.clip(100 - (100 - plateau + 6) * np.exp(-steps / 8), 0, 100)
+    rates = [0.05 + 0.02 * layer + 0.04 * np.exp(-steps / (3 + layer)) + 0.001 * rng.normal(size=epochs) for layer in range(layers)]
+    history = tuple(
+        Epoch(
+            epoch=int(steps[i]),
+            train_loss=float(3 * np.exp(-steps[i] / 10)),
+            train_accuracy=float(train[i]),
+            test_accuracy=float(test[i]),
+            firing_rates=tuple(float(rate[i]) for rate in rates),
+        )
+        for i in range(epochs)
+    )
+    return SeedRecord(
+        seed=seed,
+        run_id=_hex(f"{key} {seed}")[:32],
+        history=history,
+        confusion=_confusion(rng, test[-1]),
+        best_weights_sha256=_hex(f"best {key} {seed}"),
+        final_weights_sha256=_hex(f"final {key} {seed}"),
+    )
+
+
+def _confusion(rng: np.random.Generator, accuracy: float) -> tuple[tuple[int, ...], ...]:
+    likely = rng.gamma(0.4, size=(10, 10)) * (1 - np.eye(10))
+    rows = likely / likely.sum(axis=1, keepdims=True) * (1 - accuracy / 100) + np.eye(10) * accuracy / 100
+    return tuple(tuple(int(count) for count in rng.multinomial(1000, row)) for row in rows)
+
+
+def _seed_provenance(seed: int, epochs: int, failed: str | None) -> SeedProvenance:
+    return SeedProvenance(
+        seed=seed,
+        started=f"2026-01-0{1 + seed % 9}T08:00:00+00:00",
+        git_commit=_hex("commit")[:40],
+        device="cpu: 2 cores",
+        threads=2,
+        versions={"python": "3.11.9", "torch": "2.14.1", "numpy": "2.4.6"},
+        seconds=(45.5,) * (3 if failed else epochs),
+        failed=failed,
+    )
+
+
+def _hex(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,72 @@
+"""Checkpoints come back as they were, and nothing that is loaded runs code."""
+
+import pickle
+
+import pytest
+import torch
+
+from tsslbp.checkpoints import CheckpointError, Progress, load_progress, load_weights, save_progress, save_weights
+from tsslbp.records import Epoch
+
+
+class Evil:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def progress(key="k"):
+    row = Epoch(epoch=1, train_loss=0.5, train_accuracy=50.0, test_accuracy=60.0, firing_rates=(0.1, 0.2))
+    weights = {"layers.0.weight": torch.randn(3, 4)}
+    return Progress(key, weights, {"state": {0: {"step": torch.tensor(1.0)}}}, weights, (row,), (1.5,), ((1, 0), (0, 2)))
+
+
+def test_progress_comes_back_as_it_was(tmp_path):
+    path, saved = tmp_path / "a" / "seed.pt", progress()
+    save_progress(path, saved)
+    loaded = load_progress(path, "k")
+    assert (loaded.history, loaded.seconds, loaded.confusion) == (saved.history, saved.seconds, saved.confusion)
+    assert torch.equal(loaded.weights["layers.0.weight"], saved.weights["layers.0.weight"])
+    assert [entry.name for entry in path.parent.iterdir()] == ["seed.pt"]
+
+
+def test_another_runs_checkpoint_is_refused(tmp_path):
+    save_progress(tmp_path / "seed.pt", progress("other"))
+    with pytest.raises(CheckpointError, match="belongs to other settings"):
+        load_progress(tmp_path / "seed.pt", "k")
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", "half"])
+def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
+    path = tmp_path / "seed.pt"
+    save_progress(path, progress())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage == "half" else damage)
+    with pytest.raises(CheckpointError, match=r"seed\.pt: is damaged"):
+        load_progress(path, "k")
+
+
+@pytest.mark.parametrize("save", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))])
+def test_a_checkpoint_that_would_run_code_is_refused_and_runs_nothing(tmp_path, save):
+    path, proof = tmp_path / "seed.pt", tmp_path / "code-ran"
+    save({"key": "k", "history": Evil(proof)}, path)
+    with pytest.raises(CheckpointError):
+        load_progress(path, "k")
+    with pytest.raises(CheckpointError):
+        load_weights(path)
+    assert not proof.exists()
+
+
+def test_weights_come_back_with_their_metadata(tmp_path):
+    path = tmp_path / "w.safetensors"
+    weights = {"a": torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)}
+    save_weights(path, weights, {"model": "m"})
+    loaded, metadata = load_weights(path)
+    assert torch.equal(loaded["a"], weights["a"])
+    assert metadata == {"model": "m"}
+
+
+def test_missing_weights_say_how_to_get_them(tmp_path):
+    with pytest.raises(CheckpointError, match="dvc pull"):
+        load_weights(tmp_path / "none.safetensors")
