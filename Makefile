@@ -29,8 +29,8 @@ $(READY): requirements.lock
 	touch $@
 
 quickstart: $(READY) ## run the whole pipeline on embedded data, in minutes
-	dvc repro --quiet quickstart/dvc.yaml
-	@cat quickstart/reports/results.md
+	dvc repro quickstart/dvc.yaml
+	@python -c "print(open('quickstart/reports/results.md').read())"
 
 test: lint ## lint, types and the tests that take at most 5 minutes
 	python -m pytest -m "not slow"

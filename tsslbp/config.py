@@ -142,6 +142,7 @@ class Dataset(Section):
     kind: Literal["idx", "cifar", "events", "digits", "simulated-events"]
     shape: tuple[Count, Count, Count]
     classes: Annotated[int, Strict(), Field(ge=2)]
+    class_names: tuple[str, ...] = ()
     train_samples: Count
     test_samples: Count
     files: tuple[SourceFile, ...] = ()
@@ -158,6 +159,8 @@ class Dataset(Section):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
+        if self.class_names and len(self.class_names) != self.classes:
+            raise ValueError(f"class_names has {len(self.class_names)} names for {self.classes} classes; give one each, or none")
         if self.is_events:
             if self.time_steps is None or self.window_us is None or self.mean or self.std or self.augmentation != "none":
                 raise ValueError("a dataset of events needs time_steps and window_us, and has no mean, std or augmentation")
@@ -171,12 +174,13 @@ class Dataset(Section):
 
 
 class Published(Section):
-    """A published row: accuracies in percent, None where not published."""
+    """A published row: accuracies in percent, and over how many runs and epochs; None where not published."""
 
     mean: Percent | None
     std: Percent | None
     best: Percent | None
     runs: Count | None
+    epochs: Count | None = None
 
 
 class Settings(Section):

@@ -1,0 +1,53 @@
+"""What every stage shares: settings from --params, an expected error as one message, and the exit code.
+
+Exit codes: 0 done; 1 something that can be expected went wrong, the message says what; 2 unknown arguments; 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tsslbp.config import Execution, Settings, load_settings
+
+
+def run(
+    main: Callable[[Settings, argparse.Namespace], None],
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Parse the command line, load the settings, run `main(settings, options)` and exit.
+
+    Args:
+        main: the stage. ValueError, OSError and MemoryError out of it are a user's to deal with: message, no traceback.
+        parser: the stage's own options; `--params` and `--traceback` are added here.
+        arguments: the command line; None for that of the process.
+
+    Raises:
+        SystemExit: always, with the exit code above.
+    """
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="the settings to run with (default: %(default)s)")
+    parser.add_argument("--traceback", action="store_true", help="show where in the code an error comes from")
+    options = parser.parse_args(arguments)
+    try:
+        main(load_settings(options.params), options)
+    except KeyboardInterrupt:
+        _fail(parser, "interrupted; the same command goes on from here", 130)
+    except (ValueError, OSError, MemoryError) as error:
+        if options.traceback:
+            raise
+        _fail(parser, str(error) or "not enough memory", 1)
+    sys.exit(0)
+
+
+def worker_count(execution: Execution) -> int:
+    """How many processes to use: as the settings say, otherwise one for each core that this process may run on."""
+    if execution.workers != "auto":
+        return execution.workers
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _fail(parser: argparse.ArgumentParser, message: str, code: int) -> None:
+    print(f"{parser.prog}: {message}", file=sys.stderr)
+    sys.exit(code)

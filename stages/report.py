@@ -1,0 +1,89 @@
+"""Stage `report`: what the training runs measured -> tables, figures and one page.
+
+python -m stages.report
+python -m stages.report --readme README.md
+"""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.common import run
+from tsslbp.config import Settings
+
+if TYPE_CHECKING:
+    from tsslbp.report.rows import Row
+    from tsslbp.report.runs import Run
+
+
+def main(settings: Settings, options: argparse.Namespace) -> None:
+    """Read the records, compare them with MLflow, write the report; put its short table into a README on request."""
+    from tsslbp.report.rows import make_rows
+    from tsslbp.report.runs import read_runs
+    from tsslbp.report.writing import write_reports
+
+    runs = read_runs(settings, settings.folders.runs)
+    agree_with_mlflow(settings, runs, options.params.parent)
+    rows = make_rows(settings, runs)
+    write_reports(settings, rows, runs, settings.folders.reports)
+    _show(rows)
+    print(f"written: {settings.folders.reports}/results.html, .md, .tex, .csv and figures/")
+    if options.readme:
+        update_readme(options.readme, rows)
+
+
+def agree_with_mlflow(settings: Settings, runs: Mapping[str, "Run"], folder: Path) -> None:
+    """Log the runs that MLflow does not know yet, then refuse numbers in which it and the records differ."""
+    from tsslbp.tracking import import_records, tracking_store, verify
+
+    if not runs:
+        return
+    store = tracking_store(folder, os.environ.get("MLFLOW_TRACKING_URI"))
+    import_records(store, list(runs.values()), partial(_weights, settings))
+    verify(store, [record for record, _ in runs.values()])
+
+
+def _weights(settings: Settings, model: str, seed: int) -> dict[str, Path]:
+    folder = settings.folders.checkpoints / model
+    return {f"{which}.safetensors": folder / f"seed-{seed}-{which}.safetensors" for which in ("best", "final")}
+
+
+def update_readme(path: Path, rows: Sequence["Row"]) -> None:
+    """Put the short table between the README's markers; a README without them is a ValueError."""
+    from tsslbp.files import write_text
+    from tsslbp.report.tables import readme_table, splice_readme
+
+    try:
+        text = splice_readme(path.read_text(encoding="utf-8"), readme_table(rows))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    write_text(path, text)
+    print(f"written: the table in {path}")
+
+
+def _show(rows: Sequence["Row"]) -> None:
+    """The short table on the screen."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from tsslbp.report.render import spread
+    from tsslbp.report.tables import answer
+
+    table = Table("model", "published", "reproduced", "verdict", "seeds × epochs", box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(row.model, spread(row.published), spread(row.best), row.judgement, row.extent)
+    for column in table.columns[:-1]:
+        column.no_wrap = True
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    console.print(" ".join(answer(rows)))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m stages.report", description="Tables, figures and a page from the training runs.")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="also renew the results table between the markers of this file")
+    run(main, parser)

@@ -1,0 +1,103 @@
+"""Stage `train`: every seed of one model, each going on from its last complete epoch; or test saved weights.
+
+    python -m stages.train --model mnist-cnn
+    python -m stages.train --model mnist-cnn --evaluate checkpoints/mnist-cnn/seed-0-best.safetensors
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.common import run
+from tsslbp.config import Settings
+
+if TYPE_CHECKING:
+    from tsslbp.runs import ModelRun, Outcome
+    from tsslbp.tracking import LiveLog
+
+
+def main(settings: Settings, options: argparse.Namespace) -> None:
+    """Train a model, or test saved weights."""
+    from tsslbp.locking import only_process
+
+    settings.model(options.model)
+    if options.evaluate is not None:
+        _evaluate(settings, options.model, options.evaluate)
+        return
+    with only_process(settings.folders.scratch / options.model / "lock", f"training of {options.model}"):
+        _train(settings, options.model, options.params)
+
+
+def _train(settings: Settings, key: str, params: Path) -> None:
+    from tsslbp.records import write_record
+    from tsslbp.runs import ModelRun, prepare_device
+    from tsslbp.tracking import LiveLog, tracking_store
+
+    model = ModelRun.open(settings, key, prepare_device(settings.execution))
+    for note in model.data.subset:
+        _warn(f"{key}: these are NOT the official data of {model.data.title}, but {note}")
+    store = tracking_store(params.parent, os.environ.get("MLFLOW_TRACKING_URI"))
+    with LiveLog(store, _warn, remedy=f"python -m stages.report --params {params}") as log:
+        outcomes = [_train_seed(model, seed, log) for seed in settings.seeds]
+        record, provenance = model.record(outcomes), model.provenance(outcomes)
+        if not record.seeds:
+            raise ValueError(f"{key}: every seed failed; the messages above say how")
+        write_record(settings.folders.runs / key, record, provenance)
+        log.model(record, provenance, partial(_weights, model))
+
+
+def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
+    from stages.training_display import TrainingDisplay
+    from tsslbp.runs import Listener
+    from tsslbp.tracking import identity
+
+    provenance = model.started(seed)
+    who = identity(model.record(), seed, model.run_id(seed), provenance)
+    log.start(who)
+    with TrainingDisplay(f"{model.key} seed {seed}", model.model.epochs, model.train.samples) as display:
+        listener = Listener(
+            on_epoch=lambda epoch, seconds: (display.epoch(epoch, seconds), log.epoch(who, epoch, model.train.samples / seconds)),
+            on_batch=display.batch,
+        )
+        outcome = model.train_seed(provenance, listener)
+    if outcome.record is None:
+        reason = outcome.provenance.failed or "unknown"
+        _warn(f"{model.key} seed {seed} FAILED: {reason}. The other seeds go on")
+        log.fail(who, reason)
+        return outcome
+    print(f"{model.key} seed {seed}: best {outcome.record.best:.2f} % (epoch {outcome.record.best_epoch}), final {outcome.record.final:.2f} %", flush=True)
+    log.finish(who, outcome.record, _weights(model, model.key, seed))
+    return outcome
+
+
+def _weights(model: "ModelRun", _key: str, seed: int) -> Mapping[str, Path]:
+    return {f"{which}.safetensors": model.weights_path(seed, which) for which in ("best", "final")}
+
+
+def _evaluate(settings: Settings, key: str, path: Path) -> None:
+    from tsslbp.building import load_network
+    from tsslbp.runs import ModelRun, prepare_device
+    from tsslbp.training import evaluate
+
+    device = prepare_device(settings.execution)
+    network = load_network(settings, key, path).to(device)
+    model = ModelRun.open(settings, key, device)
+    result = evaluate(network, model.test.in_order())
+    subset = f" (NOT the official data: {'; '.join(model.data.subset)})" if model.data.subset else ""
+    print(f"{path}: {result.accuracy:.2f} % of {model.data.test_samples:,} test samples of {model.data.title}{subset}")
+    print("firing rates of the layers: " + ", ".join(f"{rate:.4f}" for rate in result.firing_rates))
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m stages.train", description="Train every seed of one model, or test saved weights.")
+    parser.add_argument("--model", required=True, help="a key of `models` in the settings")
+    parser.add_argument("--evaluate", type=Path, metavar="WEIGHTS", help="test this .safetensors file; train nothing")
+    run(main, parser)

@@ -1,0 +1,244 @@
+"""Every format shows the same rows; what was run differently says so; foreign text cannot break a table."""
+
+import csv
+import io
+import re
+from itertools import pairwise
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.report_builders import make_run, mixed_runs, settings
+from tsslbp.records import RecordError, write_record
+from tsslbp.report import render
+from tsslbp.report.rows import make_rows
+from tsslbp.report.runs import read_runs
+from tsslbp.report.tables import (
+    README_BEGIN,
+    README_END,
+    answer,
+    published_checks,
+    readme_table,
+    results_csv,
+    results_markdown,
+    results_tex,
+    splice_readme,
+)
+
+REQUIRED = {
+    *("dataset", "model", "architecture", "time_steps", "recipe", "seeds", "epochs", "best_mean", "best_std", "best_max"),
+    *("final_mean", "final_std", "published_mean", "published_std", "published_best", "verdict"),
+}
+FORMATS = (results_csv, results_markdown, results_tex, readme_table)
+
+
+@pytest.fixture(scope="module")
+def protocol():
+    return settings()
+
+
+@pytest.fixture(scope="module")
+def rows(protocol):
+    return make_rows(protocol, mixed_runs(protocol))
+
+
+def table(rows):
+    return {line["model"]: line for line in csv.DictReader(io.StringIO(results_csv(rows)))}
+
+
+def test_csv_has_a_row_a_model_in_the_order_of_the_settings(protocol, rows):
+    lines = table(rows)
+    assert list(lines) == list(protocol.models)
+    assert set(lines["mnist-cnn"]) >= REQUIRED
+
+
+def test_csv_holds_what_the_records_say_in_full_precision(protocol, rows):
+    record = mixed_runs(protocol)["mnist-cnn"][0]
+    line = table(rows)["mnist-cnn"]
+    bests = [seed.best for seed in record.seeds]
+    assert float(line["best_mean"]) == fmean(bests)
+    assert float(line["best_max"]) == max(bests)
+    assert float(line["final_mean"]) == fmean(seed.final for seed in record.seeds)
+    assert float(line["difference"]) == pytest.approx(float(line["best_mean"]) - 99.50)
+    assert float(line["difference_low"]) < float(line["difference"]) < float(line["difference_high"])
+    assert (line["seeds"], line["epochs"], line["data_checksum"]) == ("5", "100", record.data.checksum)
+
+
+def test_csv_is_empty_where_nothing_ran(rows):
+    line = table(rows)["cifar10-wide"]
+    assert line["verdict"] == "not run"
+    assert {line[name] for name in ("best_mean", "best_std", "best_max", "final_mean", "final_std", "hours", "published_mean")} == {""}
+    assert (line["seeds"], line["published_best"]) == ("0", "91.41")
+
+
+@pytest.mark.parametrize("write", FORMATS)
+def test_shortened_rows_say_so(rows, write):
+    text = write(rows)
+    assert text.count("subset") >= 1
+    if write is results_csv:
+        assert "2 of 5 seeds; 12 of 100 epochs; seed 2 failed: out of memory" in text
+    else:
+        assert re.search(r"2 of 5 \S+ 12 of 100, subset", text)
+
+
+def test_a_full_row_has_no_note_and_a_failed_seed_is_named(rows):
+    notes = {row.model: row.note for row in rows}
+    assert notes["mnist-cnn"] == ""
+    assert "seed 2 failed: out of memory" in notes["nmnist-cnn-t30"]
+    assert "1 of 5 seeds" in notes["fashion-mlp"]
+
+
+def test_uneven_seeds_count_the_epochs_that_all_have(protocol):
+    long, provenance = make_run(protocol, "mnist-cnn", epochs=100)
+    short, _ = make_run(protocol, "mnist-cnn", epochs=40)
+    record = long.model_copy(update={"seeds": (*long.seeds[:4], short.seeds[4])})
+    row = make_rows(protocol, {"mnist-cnn": (record, provenance)})[0]
+    assert (row.epochs, row.departures) == (40, ("40 to 100 of 100 epochs",))
+
+
+def test_settings_that_changed_since_the_run_are_named(protocol):
+    record, provenance = make_run(protocol, "mnist-cnn", epochs=100)
+    older = record.model_copy(update={"settings": {**record.settings, "learning_rate": 0.1, "epochs": 7}})
+    row = make_rows(protocol, {"mnist-cnn": (older, provenance)})[0]
+    assert row.departures == ("other settings than params.yaml has now: learning_rate",)
+    assert not row.follows_protocol
+
+
+def test_a_failure_keeps_its_reason_but_not_the_folders(protocol):
+    run = make_run(protocol, "mnist-cnn", failed={7: "OSError: /home/someone/project/x.py\nsee https://example.org/a/b " + "y" * 300})
+    note = make_rows(protocol, {"mnist-cnn": run})[0].note
+    assert "seed 7 failed: OSError: x.py see https://example.org/a/b" in note
+    assert "someone" not in note and len(note) < 250
+
+
+def test_a_model_whose_every_seed_failed_was_not_run(protocol):
+    row = make_rows(protocol, {"mnist-cnn": make_run(protocol, "mnist-cnn", seeds=(), failed={0: "boom"})})[0]
+    assert (row.comparison.verdict, row.was_run) == ("not run", False)
+    assert row.note == "0 of 5 seeds; seed 0 failed: boom"
+
+
+@pytest.mark.parametrize("write", FORMATS)
+def test_equal_input_gives_equal_bytes(protocol, write):
+    once, again = (write(make_rows(protocol, mixed_runs(protocol))) for _ in range(2))
+    assert once == again
+
+
+@pytest.mark.parametrize("write", FORMATS)
+def test_without_any_run_every_format_still_shows_what_is_published(protocol, write):
+    text = write(make_rows(protocol, {}))
+    assert text.count("not run") >= len(protocol.models)
+    assert re.search(r"99\.50?", text)
+
+
+def cells(line: str) -> list[str]:
+    return re.split(r"(?<!\\)\|", line.strip().strip("|"))
+
+
+@pytest.mark.parametrize("write", [results_markdown, readme_table])
+def test_markdown_tables_are_rectangular(rows, write):
+    lines = write(rows).splitlines()
+    for above, below in pairwise(lines):
+        if above.startswith("|") and below.startswith("|"):
+            assert len(cells(above)) == len(cells(below))
+
+
+@given(st.text(max_size=40))
+def test_no_text_can_leave_its_markdown_cell(text):
+    escaped = render.escape_markdown(text)
+    assert "\n" not in escaped and len(cells(f"|{escaped} |x|")) == 2
+    assert not re.search(r"(?<!\\)(\\\\)*[<`]", escaped)
+
+
+@given(st.text(max_size=40))
+def test_no_text_can_leave_its_latex_cell(text):
+    escaped = render.escape_tex(text)
+    bare = re.sub(r"\\[&%$#_{}]|\\text[a-z]+\{\}|\$(\\times|\\pm|-)\$", "", escaped)
+    assert not set(bare) & set("\\&%$#_{}~^")
+    assert bare.isprintable() or not bare
+
+
+def test_latex_braces_and_columns_balance(rows):
+    text = re.sub(r"\\[{}]", "", results_tex(rows))
+    assert text.count("{") == text.count("}")
+    body = [line for line in text.splitlines() if line.endswith(r"\\") and line.startswith(tuple(row.model for row in rows))]
+    assert len(body) == len(rows) + 3  # and the three that ran, in the table of origins
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in body[: len(rows)]} == {12}
+
+
+def test_numbers_have_two_decimals_and_a_true_sign():
+    assert [render.signed(value) for value in (-0.03, 0.004, -0.004, 1.0, None)] == ["−0.03", "0.00", "0.00", "+1.00", "–"]
+    assert (render.number(99.5), render.number(None)) == ("99.50", "–")
+
+
+def test_markdown_names_the_impossible_cell(rows):
+    assert [row.model for row, check in published_checks(rows) if not check.possible] == ["fashion-mlp"]
+    line = next(line for line in results_markdown(rows).splitlines() if "impossible" in line)
+    assert "fashion-mlp" in line and "89.92" in line
+
+
+def test_a_verdict_on_unlike_runs_stands_in_parentheses(rows):
+    judgements = {row.model: row.judgement for row in rows}
+    assert judgements["nmnist-cnn-t30"] == "(lower)"
+    assert judgements["mnist-cnn"] in ("consistent", "higher", "lower")
+    assert judgements["fashion-mlp"] == "too few runs"
+
+
+def test_the_answer_counts_the_rows(protocol, rows):
+    assert answer(rows)[0].startswith("3 of 7 rows were run, 1 in full")
+    assert answer(make_rows(protocol, {}))[0] == "None of the 7 rows has been run yet."
+    nothing_to_compare = make_rows(protocol, {"cifar10-wide": make_run(protocol, "cifar10-wide", epochs=150)})
+    assert "nothing to compare with" in answer(nothing_to_compare)[1]
+    short = make_rows(protocol, {"mnist-cnn": make_run(protocol, "mnist-cnn")})
+    assert "none in full" in answer(short)[0] and "none of them can be judged" in answer(short)[1]
+
+
+def test_the_answer_counts_the_verdicts_of_full_rows_only(protocol):
+    runs = {
+        "mnist-cnn": make_run(protocol, "mnist-cnn", epochs=100, plateau=50.0),
+        "fashion-mlp": make_run(protocol, "fashion-mlp", epochs=100, plateau=99.9),
+        "cifar10-wide": make_run(protocol, "cifar10-wide", epochs=150),
+        "fashion-cnn": make_run(protocol, "fashion-cnn", plateau=20.0),
+    }
+    assert "1 higher, 1 lower, 1 without published runs" in answer(make_rows(protocol, runs))[1]
+
+
+def test_the_readme_keeps_all_but_the_table():
+    text = f"before\n{README_BEGIN}\nold\n{README_END}\nafter\n"
+    new = splice_readme(text, "| new |")
+    assert new == f"before\n{README_BEGIN}\n| new |\n{README_END}\nafter\n"
+    assert splice_readme(new, "| new |") == new
+
+
+@pytest.mark.parametrize("text", ["", README_BEGIN, f"{README_END}{README_BEGIN}", f"{README_BEGIN}{README_BEGIN}{README_END}"])
+def test_a_readme_without_its_markers_is_refused(text):
+    with pytest.raises(ValueError, match="results:begin"):
+        splice_readme(text, "")
+
+
+def test_records_are_read_for_the_models_of_the_settings_alone(protocol, tmp_path):
+    for key in ("mnist-cnn", "fashion-mlp"):
+        write_record(tmp_path / key, *make_run(protocol, key))
+    write_record(tmp_path / "removed", *make_run(protocol, "mnist-cnn"))
+    (tmp_path / "cifar10-cnn").mkdir()
+    runs = read_runs(protocol, tmp_path)
+    assert list(runs) == ["mnist-cnn", "fashion-mlp"]
+    assert runs["mnist-cnn"] == make_run(protocol, "mnist-cnn")
+
+
+@pytest.mark.parametrize("name", ["record.json", "history.csv", "provenance.json"])
+def test_a_missing_or_damaged_record_is_named(protocol, tmp_path, name):
+    write_record(tmp_path / "mnist-cnn", *make_run(protocol, "mnist-cnn"))
+    (tmp_path / "mnist-cnn" / name).write_text("{ nothing")
+    with pytest.raises(RecordError, match="mnist-cnn"):
+        read_runs(protocol, tmp_path)
+    (tmp_path / "mnist-cnn" / name).unlink()
+    with pytest.raises(RecordError, match=name):
+        read_runs(protocol, tmp_path)
+
+
+def test_a_record_in_another_models_folder_is_refused(protocol, tmp_path):
+    write_record(tmp_path / "fashion-mlp", *make_run(protocol, "mnist-cnn"))
+    with pytest.raises(RecordError, match="'mnist-cnn'"):
+        read_runs(protocol, tmp_path)
