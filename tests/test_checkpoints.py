@@ -61,10 +61,18 @@ def test_a_checkpoint_that_would_run_code_is_refused_and_runs_nothing(tmp_path, 
 def test_weights_come_back_with_their_metadata(tmp_path):
     path = tmp_path / "w.safetensors"
     weights = {"a": torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)}
-    save_weights(path, weights, {"model": "m"})
+    save_weights(path, weights, {"model": "m", "seed": "0", "run_id": "x"})
     loaded, metadata = load_weights(path)
     assert torch.equal(loaded["a"], weights["a"])
-    assert metadata == {"model": "m"}
+    assert metadata == {"model": "m", "seed": "0", "run_id": "x"}
+
+
+def test_equal_weights_are_equal_files(tmp_path):
+    contents = set()
+    for index in range(8):
+        save_weights(tmp_path / f"{index}", {"a": torch.ones(2)}, {"model": "m", "seed": "0", "architecture": "3", "run_id": "x"})
+        contents.add((tmp_path / f"{index}").read_bytes())
+    assert len(contents) == 1
 
 
 def test_missing_weights_say_how_to_get_them(tmp_path):

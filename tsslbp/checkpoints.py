@@ -1,5 +1,6 @@
 """Live checkpoints and finished weights on disk. Loading either cannot run code, and a damaged one is refused."""
 
+import json
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from tsslbp.files import whole_file
 from tsslbp.records import Epoch
 
 Weights = dict[str, Tensor]
+METADATA = "tsslbp"
+"""The entry of a weights file that says what network they are of, as JSON."""
 
 
 class CheckpointError(ValueError):
@@ -69,8 +72,10 @@ def load_progress(path: Path, key: str) -> Progress:
 
 def save_weights(path: Path, weights: Weights, metadata: dict[str, str]) -> None:
     """Write weights as safetensors, whole or not at all; `metadata` says what network they are of."""
+    # One entry, because safetensors writes several in random order: equal weights are to be equal files.
+    described = {METADATA: json.dumps(metadata, sort_keys=True)}
     with whole_file(path) as partial:
-        safetensors.torch.save_file({name: weight.contiguous() for name, weight in weights.items()}, partial, metadata)
+        safetensors.torch.save_file({name: weight.contiguous() for name, weight in weights.items()}, partial, described)
 
 
 def load_weights(path: Path) -> tuple[Weights, dict[str, str]]:
@@ -81,8 +86,9 @@ def load_weights(path: Path) -> tuple[Weights, dict[str, str]]:
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118 - not a dict
-    except (OSError, safetensors.SafetensorError) as error:
+            metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a dict
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise CheckpointError(
             f"weights {path}: cannot be read ({_first_line(error)}); train the model, or fetch the file with `dvc pull`"
         ) from None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, ValidationError, field_validator, model_validator
 
 from tsslbp import notation
 
@@ -24,6 +24,8 @@ Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
 TimeConstant = Annotated[float, Strict(), Field(ge=1, allow_inf_nan=False)]
 Percent = Annotated[float, Strict(), Field(ge=0, le=100)]
+# YAML reads the network 400 as a number
+Architecture = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 Spike = Annotated[int, Strict(), Field(ge=0, le=1)]
 
 
@@ -95,7 +97,7 @@ class Model(Section):
 
     dataset: str
     recipe: str
-    architecture: str
+    architecture: Architecture
     padding: Natural | tuple[Natural, ...]
     time_steps: Count
     tau_m: TimeConstant

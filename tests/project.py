@@ -1,0 +1,60 @@
+"""A small project in a folder of its own: the real stages, on the embedded digits, with a network that trains in a second."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+MODEL = "digits-mlp"
+
+
+class Project:
+    """The quickstart's settings in `folder`, cut down to one small model; stages run in it as processes."""
+
+    def __init__(self, folder: Path, database: Path | None = None, epochs: int = 3) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        text = (ROOT / "quickstart/params.yaml").read_text().replace("quickstart/", "")
+        models = text[text.index(f"  {MODEL}:") : text.index("  digits-cnn:")]
+        text = text[: text.index("models:\n")] + "models:\n" + models + text[text.index("published:") :]
+        text = re.sub(r"epochs: \d+", f"epochs: {epochs}", text).replace("architecture: 400-400", "architecture: 60")
+        self.params.write_text(text)
+        if database is not None:
+            shutil.copy(database, folder / "mlflow.db")
+
+    @property
+    def params(self) -> Path:
+        return self.folder / "params.yaml"
+
+    def change(self, old: str, new: str) -> None:
+        """Replace one thing in params.yaml."""
+        text = self.params.read_text()
+        assert text.count(old) == 1, (old, text.count(old))
+        self.params.write_text(text.replace(old, new))
+
+    def start(self, stage: str, *arguments: str) -> subprocess.Popen:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": os.environ.get("PROJECT_TRACKING_URI", "")}
+        command = [sys.executable, "-m", f"stages.{stage}", *arguments]
+        return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self, stage: str, *arguments: str, code: int = 0) -> str:
+        """Run a stage to its end; returns all that it printed."""
+        process = self.start(stage, *arguments)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == code, (process.returncode, out, err)
+        assert "Traceback" not in err, err
+        return out + err
+
+    def prepare(self) -> None:
+        """Make and preprocess the data."""
+        self.run("download", "--dataset", "digits")
+        self.run("preprocess", "--dataset", "digits")
+
+    def results(self) -> dict[str, bytes]:
+        """The files that have to be equal for equal settings: metrics, history, record and weights."""
+        runs, weights = self.folder / "reports/runs" / MODEL, self.folder / "checkpoints" / MODEL
+        files = [runs / name for name in ("metrics.json", "history.csv", "record.json")] + sorted(weights.glob("*.safetensors"))
+        return {path.name: path.read_bytes() for path in files}

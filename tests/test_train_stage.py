@@ -1,0 +1,139 @@
+"""The train stage as a user runs it: resumed, evaluated, started twice, given wrong input."""
+
+import shutil
+import signal
+import time
+
+import pytest
+
+from tests.project import MODEL, Project
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, empty_database):
+    """A project whose model was trained without a break."""
+    project = Project(tmp_path_factory.mktemp("whole") / "project", empty_database)
+    project.prepare()
+    project.output = project.run("train", "--model", MODEL)
+    return project
+
+
+@pytest.fixture
+def project(trained, tmp_path, empty_database):
+    """A project with the same data, in which nothing was trained."""
+    fresh = Project(tmp_path / "project", empty_database)
+    shutil.copytree(trained.folder / "data", fresh.folder / "data")
+    return fresh
+
+
+def test_every_epoch_is_a_plain_line_and_seeds_end_with_their_accuracies(trained):
+    assert f"{MODEL} seed 0 epoch 1/3: loss" in trained.output
+    assert f"{MODEL} seed 1: best" in trained.output
+    assert "\x1b" not in trained.output
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_stage_goes_on_and_ends_the_same(project, trained, kill):
+    process = project.start("train", "--model", MODEL)
+    for line in process.stdout:
+        if "seed 1 epoch 1/3" in line:
+            process.send_signal(kill)
+            break
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (130 if kill == signal.SIGINT else -kill)
+    assert ("interrupted; the same command goes on" in err) == (kill == signal.SIGINT)
+    assert not (project.folder / "reports/runs").exists()
+    again = project.run("train", "--model", MODEL)
+    assert "seed 0 epoch" not in again
+    assert project.results() == trained.results()
+
+
+def test_saved_weights_are_tested_by_the_documented_command(trained):
+    out = trained.run("train", "--model", MODEL, "--evaluate", f"checkpoints/{MODEL}/seed-0-final.safetensors")
+    final = next(line for line in trained.output.splitlines() if "seed 0: best" in line).split("final ")[1].split(" ")[0]
+    assert f"{final} % of 360 test samples" in out
+
+
+def test_weights_of_another_network_are_refused(trained, tmp_path, empty_database):
+    trained.change("architecture: 60", "architecture: 61")
+    try:
+        out = trained.run("train", "--model", MODEL, "--evaluate", f"checkpoints/{MODEL}/seed-0-final.safetensors", code=1)
+    finally:
+        trained.change("architecture: 61", "architecture: 60")
+    assert f"do not fit the network of '{MODEL}'" in out
+
+
+def test_a_second_start_says_that_the_model_is_being_trained(project):
+    project.change("epochs: 3", "epochs: 400")
+    first = project.start("train", "--model", MODEL)
+    try:
+        for line in first.stdout:
+            if "epoch 1/400" in line:
+                break
+        out = project.run("train", "--model", MODEL, code=1)
+        assert f"training of {MODEL} is already at work in another process" in out
+    finally:
+        first.kill()
+        first.communicate()
+
+
+def test_changed_settings_use_no_old_checkpoint(project):
+    project.run("train", "--model", MODEL)
+    before = project.results()
+    project.change("learning_rate: 0.0005", "learning_rate: 0.001")
+    out = project.run("train", "--model", MODEL)
+    assert "seed 0 epoch 1/3" in out
+    assert project.results()["seed-0-final.safetensors"] != before["seed-0-final.safetensors"]
+    project.change("learning_rate: 0.001", "learning_rate: 0.0005")
+    assert "epoch" not in project.run("train", "--model", MODEL).replace("(epoch", "(")
+    assert project.results() == before
+
+
+def test_an_added_seed_is_all_that_is_trained(project, trained):
+    shutil.copytree(trained.folder / ".scratch", project.folder / ".scratch")
+    project.change("seeds: [0, 1]", "seeds: [0, 1, 7]")
+    out = project.run("train", "--model", MODEL)
+    assert "seed 7 epoch 1/3" in out
+    assert "seed 0 epoch" not in out
+    for name, content in trained.results().items():
+        if name.startswith("seed-"):
+            assert project.results()[name] == content
+
+
+def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(project, trained):
+    shutil.copytree(trained.folder / ".scratch", project.folder / ".scratch")
+    checkpoint = next((project.folder / ".scratch" / MODEL).glob("*/seed-0.pt"))
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    out = project.run("train", "--model", MODEL, code=1)
+    assert f"{checkpoint.relative_to(project.folder)}: is damaged" in out
+    assert checkpoint.stat().st_size == 1000
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("epochs: 3", "epohcs: 3", "epohcs: unknown setting"),
+        ("epochs: 3", "epochs: three", "epochs: got 'three'"),
+        ("    dataset: digits\n", "    dataset: dgits\n", "dataset: got 'dgits'; allowed: digits, ndigits"),
+        ("seeds: [0, 1]", "seeds: [1, 1]", "1 stands there more than once"),
+    ],
+)
+def test_wrong_settings_are_one_message(project, old, new, message):
+    project.change(old, new)
+    assert message in project.run("train", "--model", MODEL, code=1)
+
+
+def test_missing_data_say_which_stage_to_run(tmp_path, empty_database):
+    out = Project(tmp_path / "project", empty_database).run("train", "--model", MODEL, code=1)
+    assert "preprocess" in out
+
+
+def test_a_server_that_is_down_costs_no_epoch(project, trained, monkeypatch):
+    monkeypatch.setenv("PROJECT_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    started = time.monotonic()
+    out = project.run("train", "--model", MODEL)
+    assert "warning: " in out
+    assert "127.0.0.1:9" in out
+    assert time.monotonic() - started < 120
+    assert project.results() == trained.results()
