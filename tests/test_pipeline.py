@@ -1,0 +1,142 @@
+"""The real pipeline, end to end, through DVC in a copy of the project: what runs, what is left alone, what comes out."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+COPIED = ("tsslbp", "stages", "quickstart", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore")
+
+
+class Copy:
+    """A copy of the project's tracked files with a git and a DVC repository of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ignored = shutil.ignore_patterns(
+            "__pycache__", "data", "checkpoints", ".scratch", "mlflow.db*", "mlartifacts", "reports", "dvc.lock"
+        )
+        for name in COPIED:
+            source = ROOT / name
+            if name == "tsslbp":
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            elif source.is_dir():
+                shutil.copytree(source, folder / name, ignore=ignored)
+            elif source.exists():
+                shutil.copy(source, folder / name)
+        for runs in ("reports/runs", "quickstart/reports/runs"):
+            (folder / runs).mkdir(parents=True)
+        self.environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "DVC_SITE_CACHE_DIR": str(folder / ".site"),
+            "DVC_NO_ANALYTICS": "1",
+            "MLFLOW_TRACKING_URI": "",
+        }
+        self.run("git", "init", "--quiet")
+        self.run("dvc", "init", "--quiet")
+
+    def run(self, *command: str, code: int = 0) -> str:
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=280)
+        assert done.returncode == code, (command, done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    def stale(self) -> set[str]:
+        """The train stages of the published protocol that `dvc status` says have to run, because of code or parameters."""
+        return {line for line in json.loads(self.run("dvc", "status", "--json")) if "train" in line}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    return Copy(tmp_path_factory.mktemp("pipeline") / "project")
+
+
+@pytest.fixture(scope="module")
+def done(copy):
+    """The quickstart cut down to one small model and three epochs, and run."""
+    params = copy.folder / "quickstart/params.yaml"
+    text = params.read_text()
+    text = text[: text.index("  digits-cnn:")] + text[text.index("published:") :]
+    text = re.sub(r"epochs: \d+", "epochs: 3", text).replace("architecture: 400-400", "architecture: 200")
+    params.write_text(text)
+    copy.output = copy.run("dvc", "repro", "quickstart/dvc.yaml:report")
+    return copy
+
+
+def test_the_pipeline_runs_from_raw_data_to_the_table(done):
+    with (done.folder / "quickstart/reports/results.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["model"] == "digits-mlp"
+    assert (row["seeds"], row["epochs"]) == ("2", "3")
+    assert float(row["best_mean"]) > 50  # chance is 10
+    metrics = json.loads((done.folder / "quickstart/reports/runs/digits-mlp/metrics.json").read_text())
+    assert metrics["best_mean"] == pytest.approx(float(row["best_mean"]))
+    assert f"{metrics['best_mean']:.2f}" in (done.folder / "quickstart/reports/results.html").read_text()
+
+
+def test_mlflow_holds_each_seed_once_with_every_epoch(done):
+    from tsslbp.records import read_record
+    from tsslbp.tracking import accuracies, tracking_store, verify
+
+    record, _ = read_record(done.folder / "quickstart/reports/runs/digits-mlp")
+    store = tracking_store(done.folder / "quickstart")
+    frame = accuracies(store, record.experiment, [seed.run_id for seed in record.seeds])
+    assert sorted(zip(frame.seed.astype(int), frame.epoch, strict=True)) == [(seed, epoch) for seed in (0, 1) for epoch in (1, 2, 3)]
+    verify(store, [record])
+
+
+def test_a_second_run_does_nothing(done):
+    out = done.run("dvc", "repro", "quickstart/dvc.yaml:report")
+    assert "Running stage" not in out
+
+
+def test_metrics_show_lists_the_accuracies(done):
+    assert "best_mean" in done.run("dvc", "metrics", "show", "--md")
+
+
+def test_the_graph_goes_one_way(copy):
+    out = copy.run("dvc", "dag", "--mermaid")
+    names = dict(re.findall(r'(node\d+)\["([^"]+)"\]', out))
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", out)}
+    assert ("download@mnist", "preprocess@mnist") in edges
+    assert ("preprocess@nmnist", "train@nmnist-cnn-t30") in edges
+    assert ("train@cifar10-wide", "report") in edges
+    order = {"download": 0, "preprocess": 1, "train": 2, "report": 3}
+    for a, b in edges:
+        kinds = [order[re.sub(r".*:", "", name).split("@")[0]] for name in (a, b)]
+        assert kinds[1] == kinds[0] + 1
+
+
+def test_one_models_learning_rate_makes_that_model_alone_stale_and_the_method_all(copy):
+    """A lock file as after a full run is written from the pipeline's own state, so nothing has to be trained for this."""
+    models = ["mnist-cnn", "fashion-mlp", "cifar10-wide"]
+    for key in models:
+        for path in (
+            f"checkpoints/{key}/seed-0-final.safetensors",
+            *(f"reports/runs/{key}/{n}" for n in ("history.csv", "record.json", "provenance.json", "metrics.json")),
+        ):
+            (copy.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (copy.folder / path).write_text("{}")
+    for dataset in ("mnist", "fashion_mnist", "cifar10"):
+        (copy.folder / "data/processed" / dataset).mkdir(parents=True)
+        (copy.folder / "data/processed" / dataset / "data.json").write_text("{}")
+    for key in models:
+        copy.run("dvc", "commit", "--force", f"train@{key}")
+    trained = {f"train@{key}" for key in models}
+    assert not copy.stale() & trained
+    params = copy.folder / "params.yaml"
+    before = params.read_text()
+    section = before.index("  fashion-mlp:")
+    params.write_text(before[:section] + before[section:].replace("learning_rate: 0.0005", "learning_rate: 0.0006", 1))
+    assert copy.stale() & trained == {"train@fashion-mlp"}
+    params.write_text(before)
+    neuron = copy.folder / "tsslbp/neuron.py"
+    neuron.write_text(neuron.read_text() + "\n# touched\n")
+    assert trained <= copy.stale()
