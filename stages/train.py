@@ -1,7 +1,7 @@
 """Stage `train`: every seed of one model, each going on from its last complete epoch; or test saved weights.
 
-    python -m stages.train --model mnist-cnn
-    python -m stages.train --model mnist-cnn --evaluate checkpoints/mnist-cnn/seed-0-best.safetensors
+python -m stages.train --model mnist-cnn
+python -m stages.train --model mnist-cnn --evaluate checkpoints/mnist-cnn/seed-0-best.safetensors
 """
 
 import argparse
@@ -69,7 +69,10 @@ def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
         _warn(f"{model.key} seed {seed} FAILED: {reason}. The other seeds go on")
         log.fail(who, reason)
         return outcome
-    print(f"{model.key} seed {seed}: best {outcome.record.best:.2f} % (epoch {outcome.record.best_epoch}), final {outcome.record.final:.2f} %", flush=True)
+    print(
+        f"{model.key} seed {seed}: best {outcome.record.best:.2f} % (epoch {outcome.record.best_epoch}), final {outcome.record.final:.2f} %",
+        flush=True,
+    )
     log.finish(who, outcome.record, _weights(model, model.key, seed))
     return outcome
 

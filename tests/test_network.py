@@ -152,7 +152,8 @@ def test_an_input_of_another_shape_is_refused(shape):
 
 
 @pytest.mark.parametrize(
-    "options", [{"time_steps": 0}, {"dropout": 1.0}, {"dropout_mask": "column"}, {"precision": "fp8"}, {"convolution_init": "zeros"}, {"tau_m": 0.2}]
+    "options",
+    [{"time_steps": 0}, {"dropout": 1.0}, {"dropout_mask": "column"}, {"precision": "fp8"}, {"convolution_init": "zeros"}, {"tau_m": 0.2}],
 )
 def test_impossible_options_are_refused(options):
     with pytest.raises(ValueError, match=str(next(iter(options.values())))):

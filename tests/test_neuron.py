@@ -143,7 +143,9 @@ def test_still_current_equals_the_repeated_one(implementation):
     torch.testing.assert_close(still.grad[0], (repeated.grad * scale[:, None, None]).sum(0))
 
 
-@pytest.mark.parametrize(("name", "value"), [("tau_m", 0.5), ("tau_s", 0.0), ("tau_m", float("nan")), ("threshold", 0.0), ("gradient", "2022")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("tau_m", 0.5), ("tau_s", 0.0), ("tau_m", float("nan")), ("threshold", 0.0), ("gradient", "2022")]
+)
 def test_impossible_constants_are_refused_by_name(name, value):
     arguments = {"tau_m": 5.0, "tau_s": 3.0} | {name: value}
     with pytest.raises(ValueError, match=name):

@@ -36,9 +36,9 @@ class Dense:
 LayerSpec = Convolution | Pooling | Dense
 
 _TOKENS = (
-    (re.compile(r"([1-9]\d*)C([1-9]\d*)"), lambda m: Convolution(int(m[1]), int(m[2]))),
-    (re.compile(r"P([1-9]\d*)"), lambda m: Pooling(int(m[1]))),
-    (re.compile(r"([1-9]\d*)"), lambda m: Dense(int(m[1]))),
+    (re.compile(r"([1-9][0-9]*)C([1-9][0-9]*)"), lambda m: Convolution(int(m[1]), int(m[2]))),
+    (re.compile(r"P([1-9][0-9]*)"), lambda m: Pooling(int(m[1]))),
+    (re.compile(r"([1-9][0-9]*)"), lambda m: Dense(int(m[1]))),
 )
 
 

@@ -185,7 +185,7 @@ def _read_history(path: Path) -> dict[int, list[dict[str, Any]]]:
                 rates = [float(value) for name, value in row.items() if name.startswith("firing_rate_")]
                 numbers = {name: float(row[name]) for name in ("train_loss", "train_accuracy", "test_accuracy")}
                 histories.setdefault(int(row["seed"]), []).append({"epoch": int(row["epoch"]), **numbers, "firing_rates": rates})
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:  # a cell too many has None for its column
         raise RecordError(f"{path}: cannot be read ({error}); restore it from git or run the model again") from None
     return histories
 
@@ -197,5 +197,5 @@ def _json(value: object) -> str:
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{path}: cannot be read ({error}); restore it from git or run the model again") from None

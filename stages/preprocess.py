@@ -1,0 +1,24 @@
+"""Stage `preprocess`: the raw files of one dataset -> compact arrays: `python -m stages.preprocess --dataset mnist`."""
+
+import argparse
+
+from stages.common import run, worker_count
+from stages.progress import ScreenProgress
+from tsslbp.config import Settings
+from tsslbp.data.preprocessing import preprocess
+
+
+def main(settings: Settings, options: argparse.Namespace) -> None:
+    """Convert `<folders.data>/raw/<dataset>/` into `<folders.data>/processed/<dataset>/`."""
+    key, data, progress = options.dataset, settings.folders.data, ScreenProgress()
+    record = preprocess(
+        key, settings.dataset(key), data / "raw" / key, data / "processed" / key, worker_count(settings.execution), progress
+    )
+    for note in record.subset:
+        progress.say(f"warning: these are NOT the official data of {record.title}, but {note}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m stages.preprocess", description="Convert the raw files of one dataset into arrays.")
+    parser.add_argument("--dataset", required=True, help="a key of `datasets` in the settings")
+    run(main, parser)

@@ -1,0 +1,34 @@
+"""Fixtures that several test files share."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tsslbp.tracking import Store, finishing, prepare, tracking_store
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's tables and nothing in them: making one takes seconds, copying it none."""
+    store = tracking_store(tmp_path_factory.mktemp("database"))
+    prepare(store, "template")
+    assert store.database is not None
+    return store.database
+
+
+@pytest.fixture
+def store(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A tracking store of a project of its own."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    shutil.copy(empty_database, folder / "mlflow.db")
+    return tracking_store(folder)
+
+
+@pytest.fixture
+def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty pictures for tests that are not about them: drawing takes longer than all other logging."""
+    monkeypatch.setattr(finishing, "draw_learning_curves", lambda path, *_: path.write_bytes(b""))
+    monkeypatch.setattr(finishing, "draw_confusion", lambda path, *_: path.write_bytes(b""))

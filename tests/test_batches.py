@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms import functional
+
+from tests.data_builders import event_dataset, image_dataset, make_model, prepared, write_images, write_recordings
+from tsslbp.data.batches import ImageBatches, load_batches
+from tsslbp.data.events import bin_events, stabilize
+from tsslbp.data.images import Split
+
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return prepared(tmp_path_factory.mktemp("images"), image_dataset(), write_images)
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory):
+    return prepared(tmp_path_factory.mktemp("events"), event_dataset(), write_recordings)
+
+
+def normalised(image, mean, std):
+    """What torchvision makes of a (C, H, W) image of bytes."""
+    return functional.normalize(torch.from_numpy(image).float().div(255), mean, std)
+
+
+def joined(batches, axis=0):
+    samples, labels = zip(*batches, strict=True)
+    return torch.cat(samples, axis), torch.cat(labels)
+
+
+def test_images_in_order_are_those_of_torchvision_to_the_bit(images):
+    folder, (pixels, labels, test_pixels, test_labels) = images
+    dataset = image_dataset()
+    train, test, record = load_batches(folder, dataset, make_model(dataset))
+    for batches, bytes_, expected in ((train, pixels, labels), (test, test_pixels, test_labels)):
+        x, y = joined(batches.in_order())
+        assert x.dtype == torch.float32
+        assert y.dtype == torch.int64
+        torch.testing.assert_close(x, torch.stack([normalised(image[None], dataset.mean, dataset.std) for image in bytes_]), rtol=0, atol=0)
+        assert y.tolist() == expected.tolist()
+        assert batches.samples == len(expected)
+    assert (record.train_samples, record.test_samples) == (13, 7)
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(4, [4, 4, 4, 1]), (13, [13]), (20, [13]), (1, [1] * 13)])
+def test_the_last_part_of_a_batch_is_kept(images, batch_size, sizes):
+    train = load_batches(images[0], image_dataset(), make_model(image_dataset(), batch_size=batch_size))[0]
+    assert [len(labels) for _, labels in train.in_order()] == sizes
+    assert [len(x) for x, _ in train.shuffled(0, 1)] == sizes
+    assert len(train) == len(sizes)
+
+
+def shuffled(batches, seed, epoch):
+    x, y = joined(batches.shuffled(seed, epoch))
+    return x, y.tolist()
+
+
+def test_the_order_follows_from_seed_and_epoch_alone(images):
+    first, second = (load_batches(images[0], image_dataset(), make_model(image_dataset(), batch_size=size))[0] for size in (4, 5))
+    torch.manual_seed(0)
+    expected = shuffled(first, 3, 2)
+    torch.manual_seed(1)
+    list(second.shuffled(0, 0))
+    again = shuffled(second, 3, 2)
+    torch.testing.assert_close(again[0], expected[0], rtol=0, atol=0)
+    assert again[1] == expected[1]
+    others = [shuffled(first, *other)[0] for other in ((3, 1), (3, 3), (2, 2), (2, 3))]
+    assert not any(torch.equal(expected[0], other) for other in others)
+
+
+def test_shuffling_keeps_every_sample_with_its_label(images):
+    train = load_batches(images[0], image_dataset(), make_model(image_dataset()))[0]
+    ordered, shuffled_batches = (joined(batches) for batches in (train.in_order(), train.shuffled(0, 1)))
+    rows = [sorted((x.numpy().tobytes(), int(y)) for x, y in zip(*both, strict=True)) for both in (ordered, shuffled_batches)]
+    assert rows[0] == rows[1]
+
+
+@pytest.fixture(scope="module")
+def coloured():
+    generator = np.random.default_rng(0)
+    return Split(generator.integers(1, 256, (200, 3, 9, 8), np.uint8), generator.integers(0, 10, 200, np.uint8))
+
+
+def crops(image):
+    """Every crop that 4 pixels of black allow, plain and mirrored, as torchvision makes them: bytes -> (down, right, mirrored)."""
+    padded = functional.pad(torch.from_numpy(image), [4, 4, 4, 4])
+    found = {}
+    for top in range(9):
+        for left in range(9):
+            crop = functional.crop(padded, top, left, *image.shape[1:])
+            for mirrored in (False, True):
+                result = normalised((functional.hflip(crop) if mirrored else crop).numpy(), MEAN, STD)
+                found[result.numpy().tobytes()] = (top, left, mirrored)
+    return found
+
+
+def test_augmented_images_are_crops_of_the_padded_image_perhaps_mirrored(coloured):
+    batches = ImageBatches(Split(coloured.images, np.arange(200, dtype=np.uint16)), MEAN, STD, 64, crop_flip=True)
+    x, y = joined(batches.shuffled(0, 1))
+    chosen = [crops(coloured.images[index])[sample.numpy().tobytes()] for sample, index in zip(x, y.tolist(), strict=True)]
+    # Each of 9 places 200 / 9 = 22 times and mirrored every second time, within five standard deviations.
+    for axis in (0, 1):
+        counts = np.bincount([choice[axis] for choice in chosen], minlength=9)
+        assert np.abs(counts - 200 / 9).max() < 5 * np.sqrt(200 / 9)
+    assert abs(sum(choice[2] for choice in chosen) - 100) < 40
+    assert abs(np.corrcoef([choice[0] for choice in chosen], [choice[1] for choice in chosen])[0, 1]) < 0.35
+
+
+def test_augmentation_is_the_sample_s_own_and_for_training_alone(coloured):
+    labels = Split(coloured.images, np.arange(200, dtype=np.uint16))
+    small, large = (ImageBatches(labels, MEAN, STD, size, crop_flip=True) for size in (7, 64))
+    torch.testing.assert_close(shuffled(small, 1, 5)[0], shuffled(large, 1, 5)[0], rtol=0, atol=0)
+    plain = ImageBatches(labels, MEAN, STD, 64)
+    torch.testing.assert_close(joined(large.in_order())[0], joined(plain.in_order())[0], rtol=0, atol=0)
+    assert shuffled(large, 1, 5)[1] == shuffled(plain, 1, 5)[1]
+    first, second = (dict(zip(y, x, strict=True)) for x, y in (shuffled(large, 1, 5), shuffled(large, 1, 6)))
+    assert sum(torch.equal(first[index], second[index]) for index in range(200)) < 20
+
+
+@pytest.mark.parametrize("time_steps", [2, 30, 100])
+def test_events_are_binned_as_bin_events_says(events, time_steps):
+    folder, written = events
+    dataset = event_dataset()
+    train, test, _ = load_batches(folder, dataset, make_model(dataset, time_steps))
+    for batches, samples in ((train, written["Train"]), (test, written["Test"])):
+        x, y = joined(batches.in_order(), axis=1)
+        assert x.dtype == torch.uint8
+        assert x.shape == (time_steps, len(samples), 2, 34, 34)
+        assert y.tolist() == [label for label, _ in samples]
+        for index, (_, recording) in enumerate(samples):
+            expected = bin_events(stabilize(recording), time_steps)
+            np.testing.assert_array_equal(x[:, index].nonzero().numpy(), expected)
+        assert x.max() == 1
+        assert not x[-1].any()
+
+
+def test_frames_lie_in_memory_with_channels_last(events):
+    dataset = event_dataset()
+    for x, _ in load_batches(events[0], dataset, make_model(dataset, 10))[0].shuffled(0, 1):
+        assert x.permute(0, 1, 3, 4, 2).is_contiguous()
+
+
+def test_shuffled_recordings_keep_their_labels(events):
+    dataset = event_dataset()
+    train = load_batches(events[0], dataset, make_model(dataset, 30))[0]
+    sums = []
+    for batches in (train.in_order(), train.shuffled(4, 2)):
+        x, y = joined(batches, axis=1)
+        sums.append(sorted((x[:, index].numpy().tobytes(), int(y[index])) for index in range(13)))
+    assert sums[0] == sums[1]

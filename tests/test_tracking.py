@@ -1,0 +1,140 @@
+"""What MLflow is told of a model, and where it is kept."""
+
+import subprocess
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+
+from tests.record_builders import make_record
+from tests.tracking_helpers import active_runs, client_of, expected, history
+from tsslbp.tracking import Store, TrackingError, complete, import_records, tracking_store
+from tsslbp.tracking.store import locked
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_a_model_becomes_one_parent_with_a_child_per_seed(store: Store) -> None:
+    record, provenance = make_record(seeds=(0, 1, 7))
+    import_records(store, [(record, provenance)])
+    runs = active_runs(store)
+    assert set(runs) == {"digits-mlp", "digits-mlp seed 0", "digits-mlp seed 1", "digits-mlp seed 7"}
+    parent = runs.pop("digits-mlp")
+    assert parent.data.tags["tsslbp.model"] == "digits-mlp"
+    assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {parent.info.run_id}
+    assert parent.data.metrics["best_mean"] == pytest.approx(sum(seed.best for seed in record.seeds) / 3)
+    assert {run.info.status for run in (parent, *runs.values())} == {"FINISHED"}
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_a_run_shows_parameters_origin_and_every_epoch(store: Store) -> None:
+    record, provenance = make_record(seeds=(3,), epochs=4)
+    import_records(store, [(record, provenance)])
+    run = active_runs(store)["digits-mlp seed 3"]
+    assert (
+        run.data.params.items()
+        >= {
+            "dataset": "digits",
+            "model": "digits-mlp",
+            "seed": "3",
+            "recipe": "2021-03",
+            "loss.kind": "kernel",
+            "loss.desired_train": "[0, 1]",
+            "data_checksum": record.data.checksum,
+        }.items()
+    )
+    assert run.data.tags["mlflow.source.git.commit"] == "a" * 40
+    assert run.data.tags["subset"] == "half"
+    assert run.data.tags["device"] == "cpu"
+    assert run.data.tags["version.torch"] == "2.0"
+    for name in ("train_loss", "train_accuracy", "test_accuracy", "firing_rate_1", "firing_rate_2", "samples_per_second"):
+        assert [step for step, _ in history(store, run, name)] == [1, 2, 3, 4]
+    assert history(store, run) == expected(record, 3)
+    assert history(store, run, "samples_per_second")[0][1] == 500
+    seed = record.seeds[0]
+    assert (run.data.metrics["best"], run.data.metrics["best_epoch"], run.data.metrics["final"]) == (seed.best, seed.best_epoch, seed.final)
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_runs_are_found_by_what_they_are(store: Store) -> None:
+    import_records(store, [make_record(), make_record(seeds=(5,), model="other")])
+    client = client_of(store)
+    experiment = client.get_experiment_by_name("quickstart").experiment_id
+    for query, found in {
+        "params.dataset = 'digits' and params.recipe = '2021-03'": 5,
+        "params.model = 'digits-mlp'": 3,
+        "params.seed = '1'": 1,
+        "tags.`mlflow.source.git.commit` = '" + "a" * 40 + "'": 3,
+        "params.seed LIKE '%'": 3,
+        "dataset.name = 'digits'": 3,
+        "metrics.best > 0": 3,
+    }.items():
+        assert len(client.search_runs([experiment], query)) == found, query
+
+
+def test_pictures_and_existing_weights_are_artifacts(store: Store, tmp_path: Path) -> None:
+    record, provenance = make_record(seeds=(0,))
+    (tmp_path / "seed-0-best").write_bytes(b"weights")
+    files = {"best.safetensors": tmp_path / "seed-0-best", "final.safetensors": tmp_path / "not there"}
+    complete(store, record, provenance, lambda _model, _seed: files)
+    run = active_runs(store)["digits-mlp seed 0"]
+    folder = store.folder / "mlartifacts" / run.info.run_id / "artifacts"
+    assert {path.name for path in folder.rglob("*") if path.is_file()} == {
+        "confusion.png",
+        "confusion.csv",
+        "learning_curve.png",
+        "best.safetensors",
+    }
+    assert (folder / "weights" / "best.safetensors").read_bytes() == b"weights"
+    assert (folder / "confusion.csv").read_text() == "true class,predicted 0,predicted 1\n0,9,1\n1,2,8\n"
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.glob("*.png"))
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_weights_that_turn_up_later_are_added(store: Store, tmp_path: Path) -> None:
+    records, weights = [make_record(seeds=(0,))], tmp_path / "final"
+    import_records(store, records, lambda _model, _seed: {"final.safetensors": weights})
+    weights.write_bytes(b"pulled later")
+    import_records(store, records, lambda _model, _seed: {"final.safetensors": weights})
+    run = active_runs(store)["digits-mlp seed 0"]
+    assert [file.path for file in client_of(store).list_artifacts(run.info.run_id, "weights")] == ["weights/final.safetensors"]
+
+
+def test_a_moved_project_keeps_its_artifacts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, provenance = make_record(seeds=(0,))
+    import_records(store, [(record, provenance)])
+    moved = tracking_store(store.folder.rename(store.folder.with_name("moved to a 100% other # place")))
+    # Folders move between processes; within one, MLflow remembers where a run's artifacts were.
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._artifact_repos_cache", OrderedDict())
+    more, more_provenance = make_record(seeds=(0, 1))
+    import_records(moved, [(more, more_provenance)])
+    for name in ("digits-mlp seed 0", "digits-mlp seed 1"):
+        run = active_runs(moved)[name]
+        assert run.info.artifact_uri.startswith(str(moved.artifacts))
+        picture = Path(client_of(moved).download_artifacts(run.info.run_id, "confusion.png"))
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    assert not store.folder.exists()
+
+
+def test_a_database_of_ones_own_has_its_artifacts_beside_it(tmp_path: Path) -> None:
+    store = tracking_store(tmp_path, f"sqlite:///{tmp_path}/own/runs.db")
+    assert store.database == tmp_path / "own" / "runs.db"
+    assert store.artifacts == (tmp_path / "own" / "mlartifacts").as_uri()
+    with locked(store):  # makes the folder, too
+        assert store.folder.is_dir()
+
+
+@pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///:memory:", "sqlite:///a.db?mode=ro"])
+def test_sqlite_without_a_plain_file_is_refused(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(TrackingError, match="expected sqlite:///"):
+        tracking_store(tmp_path, uri)
+
+
+def test_a_folder_that_sqlite_cannot_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match="without '\\?'"):
+        tracking_store(tmp_path / "why?")
+
+
+def test_importing_the_package_does_not_import_mlflow() -> None:
+    code = "import sys, tsslbp.tracking; assert 'mlflow' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])

@@ -1,0 +1,119 @@
+import gzip
+import socket
+import time
+
+import pytest
+import requests
+
+from tests.faulty_server import in_turn, ranged, redirect, serving, status, truncated, whole
+from tests.source_builders import BODY, HURRIED, KEY, NAME, Place, make_dataset, md5
+from tsslbp.config import SourceFile
+from tsslbp.data.sources import SourceError, fetch
+from tsslbp.data.transfer import Patience
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+def test_a_redirect_is_followed(place, server):
+    server.at("/there", whole(BODY))
+    place.fetch(server.at("/f", redirect("/there")))
+    assert place.target.read_bytes() == BODY
+
+
+def test_a_busy_server_is_asked_again(place, server):
+    place.fetch(server.at("/f", in_turn(status(503), status(500), whole(BODY))))
+    assert place.target.read_bytes() == BODY
+    assert len(server.requests) == 3
+
+
+def test_a_missing_page_is_not_asked_for_again(place, server):
+    with pytest.raises(SourceError):
+        place.fetch(server.at("/f", status(404)))
+    assert len(server.requests) == 1
+
+
+def test_packed_files_are_not_unpacked_on_the_way(place, server):
+    packed = gzip.compress(BODY, mtime=0)
+    source = SourceFile(name="f.gz", md5=md5(packed), urls=(server.at("/f.gz", whole(packed, Content_Type="application/gzip")),))
+    dataset = make_dataset().model_copy(update={"files": (source,)})
+    fetch(KEY, dataset, place.raw, place.incoming, patience=HURRIED)
+    assert (place.raw / "f.gz").read_bytes() == packed
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_stopped(place, server):
+    place.fetch(server.at("/f", ranged(BODY, at_most=3000)))
+    assert place.target.read_bytes() == BODY
+    assert [asked for _, asked in server.requests] == [None, "bytes=3000-", "bytes=6000-", "bytes=9000-"]
+
+
+def test_a_part_of_an_earlier_run_is_used(place, server):
+    place.put(place.partial, BODY[:4000])
+    place.fetch(server.at("/f", ranged(BODY)))
+    assert place.target.read_bytes() == BODY
+    assert [asked for _, asked in server.requests] == ["bytes=4000-"]
+
+
+def test_a_part_survives_a_failed_run(place, server):
+    with pytest.raises(SourceError, match="truncated: 700"):
+        place.fetch(server.at("/f", truncated(BODY, 700)))
+    assert place.partial.read_bytes() == BODY[:700]
+    assert not place.target.exists()
+
+
+@pytest.mark.parametrize("answer", [ranged(BODY), whole(BODY)])
+@pytest.mark.parametrize("part", [b"x" * 4000, b"x" * len(BODY), BODY + b"x", BODY])
+def test_a_wrong_or_complete_part_does_no_harm(place, server, answer, part):
+    place.put(place.partial, part)
+    place.fetch(server.at("/f", answer))
+    assert place.target.read_bytes() == BODY
+    assert not place.partial.exists()
+
+
+def test_a_server_that_sends_another_part_than_asked_is_not_trusted(place, server):
+    def shifted(handler):
+        handler.reply(206, BODY[5000:], Content_Range=f"bytes 5000-{len(BODY) - 1}/{len(BODY)}")
+
+    place.put(place.partial, BODY[:4000])
+    place.fetch(server.at("/f", in_turn(shifted, whole(BODY))))
+    assert place.target.read_bytes() == BODY
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_without_network_it_fails_fast_and_says_what_to_do(place):
+    with pytest.raises(SourceError) as error:
+        place.fetch(f"http://127.0.0.1:{free_port()}/f")
+    assert "no network, or no such server" in str(error.value)
+    assert f"set TSSLBP_MIRROR to a folder that holds {KEY}/{NAME} (it is not set now)" in str(error.value)
+
+
+def test_where_packets_vanish_the_patience_is_for_all_sources_together(place, monkeypatch):
+    def vanish(*arguments, **options):
+        time.sleep(0.1)
+        raise requests.ConnectTimeout("timed out")
+
+    monkeypatch.setattr(requests, "get", vanish)
+    began = time.monotonic()
+    with pytest.raises(SourceError) as error:
+        place.fetch(*(f"http://127.0.0.1/{index}" for index in range(40)), patience=Patience(backoff=0.01, offline=0.25))
+    assert time.monotonic() - began < 2
+    assert str(error.value).count("not tried: no network") > 30
+
+
+def test_a_dead_server_does_not_keep_from_the_next(place, server):
+    place.fetch(f"http://127.0.0.1:{free_port()}/f", server.at("/f", whole(BODY)), patience=Patience(backoff=0.01, offline=10))
+    assert place.target.read_bytes() == BODY

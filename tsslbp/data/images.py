@@ -1,0 +1,118 @@
+"""Still images: MNIST's IDX files and CIFAR-10's batches read into uint8 arrays, samples first: (N, C, H, W) and (N,).
+
+Formats: IDX, https://yann.lecun.com/exdb/mnist ("file formats"); CIFAR-10, https://www.cs.toronto.edu/~kriz/cifar.html.
+"""
+
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tsslbp.data.archives import Limits, read_gzip, read_tar
+from tsslbp.data.pickles import read_pickle
+
+Bytes = NDArray[np.uint8]
+
+UNSIGNED_BYTE = 0x08  # the only type of IDX data that the datasets use
+CIFAR_FOLDER = "cifar-10-batches-py"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training or test samples: `images` (N, C, H, W), `labels` (N,)."""
+
+    images: Bytes
+    labels: Bytes
+
+
+def read_idx(path: Path) -> Bytes:
+    """Read an IDX file of unsigned bytes, packed where its name ends with ".gz".
+
+    Returns:
+        The array, in the shape that the file's header gives.
+
+    Raises:
+        ValueError: names the file and says what is wrong: magic number, type, sizes, missing or trailing bytes.
+    """
+    data = read_gzip(path) if path.suffix == ".gz" else path.read_bytes()
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] != UNSIGNED_BYTE or data[3] == 0:
+        raise ValueError(
+            f"{path}: starts with {data[:4].hex(' ') or 'nothing'}; an IDX file of bytes starts with 00 00 08 and its dimensions"
+        )
+    dimensions = data[3]
+    start = 4 + 4 * dimensions
+    if len(data) < start:
+        raise ValueError(f"{path}: ends within its header of {start} bytes")
+    shape = struct.unpack(f">{dimensions}I", data[4:start])
+    expected, received = math.prod(shape), len(data) - start
+    if received != expected:
+        problem = "missing" if received < expected else "trailing"
+        raise ValueError(f"{path}: {problem} bytes: {received} for the {expected} of shape {shape}")
+    if expected > Limits().entry or 0 in shape:
+        raise ValueError(f"{path}: shape {shape} is not one of a dataset")
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+
+
+def read_idx_split(images: Path, labels: Path) -> Split:
+    """Read an IDX file of images (N, H, W) and its file of labels (N,); the images get one channel.
+
+    Raises:
+        ValueError: a file is damaged, or has another number of dimensions; the message names it.
+    """
+    pixels, classes = read_idx(images), read_idx(labels)
+    for path, array, dimensions in ((images, pixels, 3), (labels, classes, 1)):
+        if array.ndim != dimensions:
+            raise ValueError(f"{path}: has {array.ndim} dimensions, expected {dimensions}")
+    return Split(pixels[:, None], classes)
+
+
+def read_cifar(path: Path) -> tuple[Split, Split]:
+    """Read training and test images, (N, 3, 32, 32), from CIFAR-10's archive of Python batches.
+
+    Raises:
+        ValueError: the archive or a batch is damaged, or asks for more than arrays; the message names both.
+    """
+    training = [f"{CIFAR_FOLDER}/data_batch_{number}" for number in range(1, 6)]
+    test = f"{CIFAR_FOLDER}/test_batch"
+    entries = read_tar(path, [*training, test])
+    batches = {name: _read_batch(f"{path}: entry {name!r}", data) for name, data in entries.items()}
+    joined = Split(
+        np.concatenate([batches[name].images for name in training]),
+        np.concatenate([batches[name].labels for name in training]),
+    )
+    return joined, batches[test]
+
+
+def _read_batch(where: str, data: bytes) -> Split:
+    try:
+        batch = read_pickle(data)
+    except ValueError as error:
+        raise ValueError(f"{where}: refused: {error}") from None
+    pixels, labels = batch.get("data"), batch.get("labels")
+    if not isinstance(pixels, np.ndarray) or pixels.ndim != 2 or pixels.shape[1] != 3 * 32 * 32:
+        raise ValueError(f"{where}: 'data' is no array of rows of 3072 bytes")
+    if not _are_bytes(labels) or len(labels) != len(pixels):
+        raise ValueError(f"{where}: 'labels' is no list of {len(pixels)} numbers from 0 to 255")
+    return Split(pixels.reshape(-1, 3, 32, 32), np.array(labels, np.uint8))
+
+
+def _are_bytes(values: object) -> TypeGuard[list[int]]:
+    return isinstance(values, list) and all(type(value) is int and 0 <= value < 256 for value in values)
+
+
+def check_split(where: str, split: Split, shape: tuple[int, int, int], classes: int) -> None:
+    """Check that a split holds images of this shape, as many labels, and only labels below `classes`.
+
+    Raises:
+        ValueError: it does not; the message starts with `where`.
+    """
+    if split.images.shape[1:] != shape:
+        raise ValueError(f"{where}: images of shape {split.images.shape[1:]}, but the settings say {shape}")
+    if len(split.images) != len(split.labels):
+        raise ValueError(f"{where}: {len(split.images)} images, but {len(split.labels)} labels")
+    if split.labels.max() >= classes:
+        raise ValueError(f"{where}: label {split.labels.max()}; labels are 0 to {classes - 1}")

@@ -1,0 +1,91 @@
+"""Pickles read without running what they name: CIFAR-10 is published as pickled dictionaries of numpy arrays.
+
+Whatever a pickle wants to call, it gets one of two stand-ins that only take notes, or nothing at all.
+"""
+
+import io
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class UnsafePickleError(ValueError):
+    """A pickle that asks for more than numbers, text, lists, dictionaries and arrays of bytes."""
+
+
+class _NotedDtype:
+    """Stands in for numpy.dtype."""
+
+    def __init__(self, code: object = None, *_: object) -> None:
+        self.code = code.decode("latin-1") if isinstance(code, bytes) else code
+
+    def __setstate__(self, state: object) -> None:
+        """Byte order and alignment do not matter for bytes."""
+
+
+class _NotedArray:
+    """Stands in for numpy.ndarray: notes what the pickle says of the array; `restored` builds it."""
+
+    def __init__(self, *_: object) -> None:
+        self.state: object = None
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+    def restored(self) -> NDArray[np.uint8]:
+        """The array, if it is one of unsigned bytes and as long as its shape says."""
+        match self.state:
+            case (_, tuple(shape), _NotedDtype(code="u1" | "uint8" | "|u1" | "B"), bool(columns_first), bytes(data)):
+                sizes = [size for size in shape if isinstance(size, int) and size >= 0]
+                if len(sizes) == len(shape) and math.prod(sizes) == len(data):
+                    return np.frombuffer(data, np.uint8).reshape(shape, order="F" if columns_first else "C")
+        raise UnsafePickleError("it holds an array that is not one of unsigned bytes, or is shorter or longer than its shape")
+
+
+def _latin(text: object, encoding: object) -> bytes:
+    """Stands in for _codecs.encode, by which protocol 2 stores bytes."""
+    if isinstance(text, str) and encoding == "latin1":
+        return text.encode("latin-1")
+    raise UnsafePickleError("it encodes text in an unknown way")
+
+
+_STAND_INS = {
+    ("numpy.core.multiarray", "_reconstruct"): _NotedArray,  # numpy before 2.0, and so the official files
+    ("numpy._core.multiarray", "_reconstruct"): _NotedArray,
+    ("numpy", "ndarray"): _NotedArray,
+    ("numpy", "dtype"): _NotedDtype,
+    ("_codecs", "encode"): _latin,
+}
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _STAND_INS:
+            raise UnsafePickleError(f"it asks for {module}.{name}")
+        return _STAND_INS[module, name]
+
+    def persistent_load(self, pid: object) -> Any:
+        raise UnsafePickleError("it refers to an object outside")
+
+
+def read_pickle(data: bytes) -> dict[str, Any]:
+    """Read a pickled dictionary; its keys become text, its arrays of unsigned bytes numpy arrays.
+
+    Raises:
+        ValueError: the data are no such pickle; the message says what is wrong with them.
+    """
+    try:
+        value = _Reader(io.BytesIO(data), encoding="bytes").load()
+    except ValueError:
+        raise
+    except Exception as error:  # whatever a damaged pickle makes the interpreter of pickles do
+        raise ValueError(f"no readable pickle ({error})") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"a pickled {type(value).__name__}, expected a dictionary")
+    return {
+        key.decode("latin-1") if isinstance(key, bytes) else str(key): item.restored() if isinstance(item, _NotedArray) else item
+        for key, item in value.items()
+    }
