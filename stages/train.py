@@ -16,6 +16,7 @@ from stages.common import run
 from tsslbp.config import Settings
 
 if TYPE_CHECKING:
+    from tsslbp.records import Epoch
     from tsslbp.runs import ModelRun, Outcome
     from tsslbp.tracking import LiveLog
 
@@ -59,11 +60,12 @@ def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
     who = identity(model.record(), seed, model.run_id(seed), provenance)
     log.start(who)
     with TrainingDisplay(f"{model.key} seed {seed}", model.model.epochs, model.train.samples) as display:
-        listener = Listener(
-            on_epoch=lambda epoch, seconds: (display.epoch(epoch, seconds), log.epoch(who, epoch, model.train.samples / seconds)),
-            on_batch=display.batch,
-        )
-        outcome = model.train_seed(provenance, listener)
+
+        def on_epoch(epoch: "Epoch", seconds: float) -> None:
+            display.epoch(epoch, seconds)
+            log.epoch(who, epoch, model.train.samples / seconds)
+
+        outcome = model.train_seed(provenance, Listener(on_epoch, display.batch))
     if outcome.record is None:
         reason = outcome.provenance.failed or "unknown"
         _warn(f"{model.key} seed {seed} FAILED: {reason}. The other seeds go on")

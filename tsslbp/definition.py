@@ -3,6 +3,8 @@
 Tensors are time-first, (T, B, *features). The equations stand in `neuron.py` (forward) and with each function (backward).
 """
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -114,5 +116,6 @@ def _over_time(current: Tensor, scale: Tensor | None) -> Tensor:
 
 def _pool(trace: Tensor, size: int) -> Tensor:
     """Sum over windows of (T, B, C, H, W), first over their rows, then over their columns, times `POOLING_GAIN`."""
-    rows = sum(trace[..., dy::size, :] for dy in range(size))
-    return sum(rows[..., dx::size] for dx in range(size)) * POOLING_GAIN
+    over_rows: Tensor = functools.reduce(torch.add, [trace[..., dy::size, :] for dy in range(size)])
+    over_both: Tensor = functools.reduce(torch.add, [over_rows[..., dx::size] for dx in range(size)])
+    return over_both * POOLING_GAIN

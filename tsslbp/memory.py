@@ -4,8 +4,6 @@ import ctypes
 import functools
 import sys
 
-import torch
-
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 _TOP_PAD = 2**28
 
@@ -15,10 +13,9 @@ def keep_large_blocks() -> bool:
     """Let the C library keep freed blocks for the next training step; returns whether it could be told so.
 
     By default glibc maps every large tensor anew and gives it back after use, and the page faults cost up to half of
-    a training step (measured: N-MNIST 813 to 440 ms). Only speed changes, and the process holds on to its peak. Also
-    flushes denormals to zero, which decaying traces would otherwise reach. Without glibc nothing is done.
+    a training step (measured: N-MNIST 813 to 440 ms). Only speed changes, and the process holds on to its peak.
+    Without glibc nothing is done.
     """
-    torch.set_flush_denormal(True)
     if not sys.platform.startswith("linux"):
         return False
     try:

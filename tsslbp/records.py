@@ -9,6 +9,7 @@ The first three are equal for equal settings, data and code, interrupted or not;
 """
 
 import csv
+import hashlib
 import io
 import json
 import statistics
@@ -17,7 +18,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tsslbp.files import write_text
+from tsslbp.files import checksum, write_text
+
+HISTORY_SHA256 = "history_sha256"
 
 
 class RecordError(ValueError):
@@ -119,10 +122,11 @@ class Provenance(Record):
 def write_record(folder: Path, record: ModelRecord, provenance: Provenance) -> None:
     """Write the four files of one model into `folder`, each whole or not at all; record.json, which names them, last."""
     write_text(folder / "metrics.json", _json(metrics(record)))
-    write_text(folder / "history.csv", _history_csv(record))
+    history = _history_csv(record)
+    write_text(folder / "history.csv", history)
     write_text(folder / "provenance.json", _json(provenance.model_dump(mode="json")))
     stored = record.model_dump(mode="json", exclude={"seeds": {"__all__": {"history"}}})
-    write_text(folder / "record.json", _json(stored))
+    write_text(folder / "record.json", _json({**stored, HISTORY_SHA256: hashlib.sha256(history.encode()).hexdigest()}))
 
 
 def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
@@ -134,6 +138,9 @@ def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
     histories = _read_history(folder / "history.csv")
     stored = _read_json(folder / "record.json")
     try:
+        # A kill between the two files leaves a history and a record that do not belong together.
+        if stored.pop(HISTORY_SHA256) != checksum(folder / "history.csv", "sha256"):
+            raise RecordError(f"{folder}: history.csv and record.json do not belong together; restore both from git or run the model again")
         for seed in stored["seeds"]:
             seed["history"] = histories.get(seed["seed"], [])
         record = ModelRecord.model_validate(stored)

@@ -19,11 +19,12 @@ from tsslbp.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProve
 
 
 def prepare_device(execution: Execution) -> torch.device:
-    """Set PyTorch's threads and pick the device.
+    """Set PyTorch's threads, let it flush denormals to zero (decaying gradients reach them), and pick the device.
 
     Raises:
         SettingsError: a CUDA device is asked for that is not there.
     """
+    torch.set_flush_denormal(True)
     if execution.threads != "auto":
         torch.set_num_threads(execution.threads)
     if execution.device == "auto":

@@ -8,8 +8,10 @@ A split of n recordings becomes, in `folder`:
 - `labels.npy`: uint8 (n,).
 """
 
+import os
 import re
 import signal
+import threading
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +19,7 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -140,10 +142,8 @@ def _in_order(task: Callable[[list[str]], Chunk], chunks: Sequence[list[str]], w
     if workers == 1:
         yield from map(task, chunks)
         return
-    # "spawn": a forked copy of a process that runs threads (torch, Numba) may stop for ever. An interrupt from the keyboard
-    # reaches every process; this one deals with it, the workers need not.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    # "spawn": a forked copy of a process that runs threads (torch, Numba) may stop for ever.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
         waiting: deque[Future[Chunk]] = deque()
         try:
             for chunk in chunks:
@@ -156,3 +156,15 @@ def _in_order(task: Callable[[list[str]], Chunk], chunks: Sequence[list[str]], w
             raise MemoryError("a worker process was killed, perhaps for want of memory; try fewer (execution.workers)") from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Let an interrupt from the keyboard, which reaches every process, end this one without a word; and never outlive the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)
