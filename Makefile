@@ -14,7 +14,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup quickstart test test-all lint repro report ui quickstart-ui plan bench lock clean
+.PHONY: help setup quickstart test test-all lint repro report ui quickstart-ui plan lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -45,6 +45,9 @@ lint: $(READY)
 
 repro: $(READY) ## reproduce the published tables: days on a CPU, see README
 	dvc repro
+
+plan: $(READY) ## measure what make repro would cost on this machine
+	python -m stages.plan
 
 report: $(READY) ## tables, figures and MLflow from reports/runs/, without data or training
 	python -m stages.report

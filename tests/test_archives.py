@@ -163,6 +163,13 @@ def test_a_tar_entry_that_is_no_file_is_refused(tmp_path, kind):
         read_tar(path, ["x"])
 
 
+def test_a_tar_entry_with_holes_is_refused(tmp_path):
+    entry = tarfile.TarInfo("x")
+    entry.pax_headers = {"GNU.sparse.map": "0,1", "GNU.sparse.size": "100"}
+    with pytest.raises(ArchiveError, match=r"a\.tar\.gz: entry 'x' is a link, a device or sparse"):
+        read_tar(make_tar(tmp_path / "a.tar.gz", [(entry, b"1")]), ["x"])
+
+
 def test_what_a_tar_lacks_or_has_twice_is_named(tmp_path):
     path = make_tar(tmp_path / "a.tar.gz", [("x", b"1"), ("x", b"2")])
     with pytest.raises(ArchiveError, match="entry 'x' stands there twice"):

@@ -87,14 +87,10 @@ def coloured():
 def crops(image):
     """Every crop that 4 pixels of black allow, plain and mirrored, as torchvision makes them: bytes -> (down, right, mirrored)."""
     padded = functional.pad(torch.from_numpy(image), [4, 4, 4, 4])
-    found = {}
-    for top in range(9):
-        for left in range(9):
-            crop = functional.crop(padded, top, left, *image.shape[1:])
-            for mirrored in (False, True):
-                result = normalised((functional.hflip(crop) if mirrored else crop).numpy(), MEAN, STD)
-                found[result.numpy().tobytes()] = (top, left, mirrored)
-    return found
+    moves = [(top, left, mirrored) for top in range(9) for left in range(9) for mirrored in (False, True)]
+    found = [functional.crop(padded, top, left, *image.shape[1:]) for top, left, _ in moves]
+    found = torch.stack([functional.hflip(crop) if mirrored else crop for crop, (_, _, mirrored) in zip(found, moves, strict=True)])
+    return {crop.numpy().tobytes(): move for crop, move in zip(normalised(found.numpy(), MEAN, STD), moves, strict=True)}
 
 
 def test_augmented_images_are_crops_of_the_padded_image_perhaps_mirrored(coloured):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsslbp.data.events import EVENT, SACCADE_US, SENSOR, bin_events, read_events, stabilize, write_events
@@ -36,6 +36,7 @@ def test_reads_every_bit_of_a_record(tmp_path):
     assert events["t"].tolist() == [0x010203, 0x7FFFFF]
 
 
+@settings(deadline=None)
 @given(recordings)
 def test_write_and_read_are_inverse(rows):
     events = make_events(rows)
@@ -81,12 +82,14 @@ def exact_stabilized(x, y, t):
 
 
 # Multiples of 7,500 us are where coordinates fall on halves, which is where rounding could go wrong.
+@settings(deadline=None)
 @given(st.integers(0, 33), st.integers(0, 33), st.one_of(st.integers(0, 400_000), st.integers(0, 45).map(lambda k: 7500 * k)))
 def test_stabilize_equals_exact_arithmetic(x, y, t):
     stable = stabilize(make_events([(x, y, 1, t)]))
     assert [(event["x"], event["y"]) for event in stable] == [place for place in [exact_stabilized(x, y, t)] if place]
 
 
+@settings(deadline=None)
 @given(recordings)
 def test_stabilize_edits_nothing_and_keeps_polarity_time_and_order(rows):
     events = make_events([(*row, index) for index, row in enumerate(row[:3] for row in rows)])
@@ -108,6 +111,7 @@ def test_a_point_that_moves_with_the_saccades_stands_still_when_stabilized():
     assert np.abs(stable["y"] - 5).max() <= 1
 
 
+@settings(deadline=None)
 @given(recordings, st.integers(1, 120), st.integers(1, 10_000))
 def test_binning_equals_its_definition(rows, time_steps, window_us):
     expected = set()
@@ -118,6 +122,7 @@ def test_binning_equals_its_definition(rows, time_steps, window_us):
     assert [tuple(row) for row in bin_events(make_events(rows), time_steps, window_us).tolist()] == sorted(expected)
 
 
+@settings(deadline=None)
 @given(recordings, st.integers(2, 50))
 def test_fewer_steps_see_a_prefix_and_the_last_step_is_empty(rows, time_steps):
     events = make_events(rows)

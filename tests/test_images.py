@@ -6,7 +6,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -14,6 +14,7 @@ from tsslbp.data.digits import idx_bytes
 from tsslbp.data.images import Split, check_split, read_cifar, read_idx, read_idx_split
 
 
+@settings(deadline=None)
 @given(arrays.arrays(np.uint8, arrays.array_shapes(max_dims=4, max_side=6)), st.booleans())
 def test_idx_files_read_back(tmp_path_factory, array, packed):
     path = tmp_path_factory.mktemp("idx") / ("a.gz" if packed else "a")

@@ -3,7 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsslbp.data.pickles import UnsafePickleError, read_pickle
@@ -42,6 +42,7 @@ def test_an_array_shorter_than_its_shape_is_refused():
         read_pickle(data.replace(b"K\x02K\x07\x86", b"K\x7fK\x07\x86"))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_do_more_than_raise_a_value_error(data):
     for candidate in (data, b"\x80\x04" + data, pickle.dumps({"a": 1})[:-1] + data):

@@ -1,6 +1,10 @@
 import os
+import subprocess
+import sys
+import time
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +13,8 @@ from tests.data_builders import event_dataset, random_events, restored, write_re
 from tests.data_builders import preprocess_small as run
 from tsslbp.data import recordings
 from tsslbp.data.events import bin_events, stabilize, write_events
+
+ROOT = Path(__file__).parents[1]
 
 
 def contents(folder):
@@ -98,3 +104,24 @@ def test_a_sensor_of_another_size_is_refused(tmp_path):
     write_recordings(tmp_path / "raw", event_dataset())
     with pytest.raises(ValueError, match=r"shape \[2, 128, 128\]"):
         run(event_dataset(shape=(2, 128, 128)), tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+def test_workers_do_not_outlive_a_killed_parent():
+    code = (
+        "import os, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from multiprocessing import get_context\n"
+        "from tsslbp.data.recordings import _start_worker\n"
+        "pool = ProcessPoolExecutor(1, get_context('spawn'), _start_worker)\n"
+        "print(pool.submit(os.getpid).result(), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        worker = Path("/proc") / parent.stdout.readline().strip()
+        assert worker.is_dir()
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while worker.is_dir() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not worker.is_dir()

@@ -32,7 +32,7 @@ def test_every_epoch_is_a_plain_line_and_seeds_end_with_their_accuracies(trained
     assert "\x1b" not in trained.output
 
 
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("kill", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_an_interrupted_stage_goes_on_and_ends_the_same(project, trained, kill):
     process = project.start("train", "--model", MODEL)
     for line in process.stdout:
@@ -77,6 +77,7 @@ def test_a_second_start_says_that_the_model_is_being_trained(project):
         first.communicate()
 
 
+@pytest.mark.slow
 def test_changed_settings_use_no_old_checkpoint(project):
     project.run("train", "--model", MODEL)
     before = project.results()

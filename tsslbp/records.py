@@ -78,7 +78,17 @@ class SeedRecord(Record):
 
 
 class DataRecord(Record):
-    """The data that a model was trained on. `subset`: why its numbers are not the protocol's; empty for the official data."""
+    """The data that a model was trained on.
+
+    Attributes:
+        dataset: its key in params.yaml.
+        title: its name for a reader.
+        checksum: of the raw files.
+        train_samples: how many there are.
+        test_samples: how many there are.
+        subset: why its numbers are not the protocol's; empty for the official data.
+        arrays: checksum of the arrays made of the raw files, so that other preprocessing is other data.
+    """
 
     dataset: str
     title: str
@@ -86,6 +96,7 @@ class DataRecord(Record):
     train_samples: int
     test_samples: int
     subset: tuple[str, ...] = ()
+    arrays: str = ""
 
 
 class ModelRecord(Record):

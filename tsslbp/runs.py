@@ -86,7 +86,7 @@ class ModelRun:
     def identity(self) -> dict[str, Any]:
         """All that decides the weights, apart from seed and epochs."""
         where = {"device": self.device.type, "threads": torch.get_num_threads(), "torch": torch.__version__}
-        return {**self.settings.identity(self.key), "data": self.data.checksum, "code": self.code, "where": where}
+        return {**self.settings.identity(self.key), "data": [self.data.checksum, self.data.arrays], "code": self.code, "where": where}
 
     def run_id(self, seed: int) -> str:
         """The run's own id: equal for equal experiment, settings, data, code, seed and epochs."""

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tsslbp.config import Dataset
+from tsslbp.config import Dataset, digest
 from tsslbp.data import images, recordings
 from tsslbp.data.progress import Progress
 from tsslbp.data.sources import RawFile, combined_checksum, verify
 from tsslbp.data.writing import whole_folder, write_errors_named
-from tsslbp.files import write_text
+from tsslbp.files import checksum, write_text
 from tsslbp.records import DataRecord
 
 SPLITS = ("train", "test")
@@ -46,11 +46,17 @@ def preprocess(key: str, dataset: Dataset, raw: Path, processed: Path, workers: 
             train_samples=counts[0],
             test_samples=counts[1],
             subset=tuple(file.note for file in files if file.note is not None),
+            arrays=_arrays_checksum(folder),
         )
         _check_counts(dataset, record)
         write_text(folder / "data.json", json.dumps(record.model_dump(mode="json"), indent=1) + "\n")
     progress.say(f"{processed}: {record.train_samples:,} training and {record.test_samples:,} test samples")
     return record
+
+
+def _arrays_checksum(folder: Path) -> str:
+    """One checksum over all arrays of a folder, by name."""
+    return digest({str(path.relative_to(folder)): checksum(path, "sha256") for path in sorted(folder.rglob("*.npy"))})
 
 
 def _convert_events(dataset: Dataset, files: tuple[RawFile, ...], folder: Path, workers: int, progress: Progress) -> list[int]:
