@@ -14,7 +14,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup quickstart test test-all lint repro report ui quickstart-ui plan lock
+.PHONY: help setup quickstart test test-slow test-all lint repro report ui quickstart-ui plan lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -35,8 +35,10 @@ quickstart: $(READY) ## run the whole pipeline on embedded data, in minutes
 test: lint ## lint, types and the tests that take at most 5 minutes
 	python -m pytest -m "not slow"
 
-test-all: lint ## the slow tests too
-	python -m pytest
+test-slow: $(READY) ## the tests that take longer: real kills, real servers, a real browser
+	python -m pytest -m slow
+
+test-all: test test-slow ## both
 
 lint: $(READY)
 	ruff format --check --quiet

@@ -90,6 +90,7 @@ def test_changed_settings_use_no_old_checkpoint(project):
     assert project.results() == before
 
 
+@pytest.mark.slow
 def test_an_added_seed_is_all_that_is_trained(project, trained):
     shutil.copytree(trained.folder / ".scratch", project.folder / ".scratch")
     project.change("seeds: [0, 1]", "seeds: [0, 1, 7]")
@@ -129,6 +130,7 @@ def test_missing_data_say_which_stage_to_run(tmp_path, empty_database):
     assert "preprocess" in out
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_costs_no_epoch(project, trained, monkeypatch):
     monkeypatch.setenv("PROJECT_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
