@@ -30,7 +30,8 @@ $(READY): requirements.lock
 
 quickstart: $(READY) ## run the whole pipeline on embedded data, in minutes
 	dvc repro quickstart/dvc.yaml
-	@python -c "print(open('quickstart/reports/results.md').read())"
+	@python -m stages.report --params quickstart/params.yaml --show
+	@echo "Open quickstart/reports/results.html for tables and figures, or browse the runs with: make quickstart-ui"
 
 test: lint ## lint, types and the tests that take at most 5 minutes
 	python -m pytest -m "not slow"

@@ -26,6 +26,9 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     from tsslbp.report.writing import write_reports
 
     runs = read_runs(settings, settings.folders.runs)
+    if options.show:
+        _show(make_rows(settings, runs))
+        return
     agree_with_mlflow(settings, runs, options.params.parent)
     rows = make_rows(settings, runs)
     write_reports(settings, rows, runs, settings.folders.reports)
@@ -86,4 +89,5 @@ def _show(rows: Sequence["Row"]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m stages.report", description="Tables, figures and a page from the training runs.")
     parser.add_argument("--readme", type=Path, metavar="FILE", help="also renew the results table between the markers of this file")
+    parser.add_argument("--show", action="store_true", help="only print the short table; write nothing")
     run(main, parser)

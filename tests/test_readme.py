@@ -1,0 +1,38 @@
+"""README says what the records say, and its commands exist."""
+
+import re
+from pathlib import Path
+
+from tsslbp.config import load_settings
+from tsslbp.report.rows import make_rows
+from tsslbp.report.runs import read_runs
+from tsslbp.report.tables import readme_table, splice_readme
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_is_the_one_that_the_records_give():
+    settings = load_settings(ROOT / "params.yaml")
+    rows = make_rows(settings, read_runs(settings, ROOT / settings.folders.runs))
+    assert splice_readme(README, readme_table(rows)) == README, "renew it with: python -m stages.report --readme README.md"
+
+
+def test_every_make_target_that_readme_names_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))
+    assert {"quickstart", "test", "repro", "ui", "report", "plan"} <= named
+    assert named <= targets
+
+
+def test_every_model_and_file_that_readme_names_exists():
+    models = load_settings(ROOT / "params.yaml").models
+    assert set(re.findall(r"train@([a-z0-9-]+)", README)) - {"your-model"} <= set(models)
+    for path in re.findall(r"`((?:tsslbp|stages|tests)/[a-z_/]+\.py)`", README):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_python_example_runs(capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert float(capsys.readouterr().out) > 0
