@@ -124,7 +124,7 @@ def answer(rows: Sequence[Row]) -> tuple[str, str]:
         return f"None of the {len(rows)} rows has been run yet.", "The tables show the published numbers alone."
     verb = "was" if len(run) == 1 else "were"
     extent = f"{len(run)} of {len(rows)} rows {verb} run, {len(full) or 'none'} in full"
-    return f"{extent} (every seed and epoch of the protocol, on the official data).", _agreement(full, run)
+    return f"{extent} (every seed and epoch of the protocol, on all of the data).", _agreement(full, run)
 
 
 def _agreement(full: Sequence[Row], run: Sequence[Row]) -> str:
