@@ -64,7 +64,9 @@ def load_progress(path: Path, key: str) -> Progress:
         history = tuple(Epoch.model_validate(epoch) for epoch in stored.pop("history"))
         progress = Progress(history=history, **stored)
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"checkpoint {path}: is damaged or no checkpoint ({_first_line(error)})") from None
+        raise CheckpointError(
+            f"checkpoint {path}: is damaged or no checkpoint ({_first_line(error)}); delete it to start this seed over"
+        ) from None
     if progress.key != key:
         raise CheckpointError(f"checkpoint {path}: belongs to other settings, data or code (key {progress.key}, expected {key})")
     return progress
