@@ -8,13 +8,14 @@ PYTHON ?= python3
 PORT ?= 5000
 VENV := .venv
 READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
 # DVC runs the stages by the name `python`: let it be this one, and keep DVC's and MLflow's telemetry off.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup quickstart test test-slow test-all lint repro report ui quickstart-ui plan lock
+.PHONY: help setup quickstart test test-slow test-all lint repro report ui quickstart-ui plan bench lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -26,6 +27,10 @@ $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make: $$($(PYTHON) --version) found, but requirements.lock is for Python 3.11: make PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps -r requirements.lock
+	touch $@
+
+$(BENCH_READY): $(READY) requirements-bench.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps -r requirements-bench.txt
 	touch $@
 
 quickstart: $(READY) ## run the whole pipeline on embedded data, in minutes
@@ -60,6 +65,9 @@ ui: $(READY) ## browse the runs in MLflow on 127.0.0.1 (PORT=5000)
 
 quickstart-ui: $(READY) ## the same for the quickstart's runs
 	python -m stages.ui --params quickstart/params.yaml --port $(PORT)
+
+bench: $(BENCH_READY) ## training speed beside three libraries and the dense limit: leave the machine alone meanwhile
+	python -m benchmarks
 
 lock: $(READY) ## write requirements.lock anew from requirements.in
 	$(VENV)/bin/python -m pip install --upgrade -r requirements.in

@@ -1,0 +1,138 @@
+"""A whole benchmark: case after case, then the report, written when everything is measured."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+from benchmarks.cases import Case, LayerCase, Sweep, chosen
+from benchmarks.machine import Conditions, ProcessorTime, conditions, with_others
+from benchmarks.measure import QUICK, Effort, find_settings, measure
+from benchmarks.measurement import Measurement, Trial
+from benchmarks.roster import DENSE, OURS, ROSTER, Entry
+from benchmarks.worker import Job
+from stages.progress import ScreenProgress
+from tsslbp.config import Settings
+from tsslbp.files import whole_file, write_text
+
+OPERATIONS_PER_SECOND = 1e11
+"""A guess at first, for the time that is left; what was measured corrects it."""
+START_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure; see `__main__` for the options. `cases` None: all; `repetitions` None: as the effort says."""
+
+    settings: Settings
+    cases: Sequence[str] | None
+    entries: Sequence[Entry]
+    threads: int
+    quick: bool = False
+    repetitions: int | None = None
+
+    @property
+    def shortened(self) -> bool:
+        """Whether this is less than everything."""
+        full = Effort().repetitions
+        return self.cases is not None or self.quick or len(self.entries) < len(ROSTER) or (self.repetitions or full) < full
+
+    @property
+    def effort(self) -> Effort:
+        """How long to measure a case."""
+        effort = QUICK if self.quick else Effort()
+        return (
+            effort if self.repetitions is None else replace(effort, repetitions=self.repetitions, least=min(effort.least, self.repetitions))
+        )
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Jobs that are measured side by side: the contestants of a case, or ours and the dense limit along a sweep."""
+
+    name: str
+    jobs: tuple[Job, ...]
+    modes: tuple[str, ...]
+
+    def expected_seconds(self, effort: Effort) -> float:
+        """A rough guess."""
+        steps = [max(effort.turn_seconds, job.case.operations(True) / OPERATIONS_PER_SECOND) for job in self.jobs]
+        turns = 1 if any(job.case.heavy for job in self.jobs) else 3 + effort.affordable(sum(steps))
+        return len(self.jobs) * START_SECONDS + turns * sum(steps)
+
+
+def run(plan: Plan, folder: Path, arguments: Sequence[str], progress: ScreenProgress) -> bool:
+    """Measure and write; returns whether no contestant failed."""
+    cases, sweeps = chosen(plan.settings, plan.cases, plan.quick)
+    groups = [*_case_groups(plan, cases), *_sweep_groups(plan, sweeps)]
+    since, around = ProcessorTime.now(), conditions(plan.threads, list(arguments), Path(__file__).parent.parent)
+    if around.busy:
+        progress.say(f"warning: load {around.load:.2f} before the start: other programs compute, too, and will spoil the numbers")
+    parts = [_measured(group, plan.effort, progress) for group in _announced(groups, plan.effort, progress)]
+    measurements = [*chain.from_iterable(found for found, _ in parts)]
+    trials = [*chain.from_iterable(tried for _, tried in parts)]
+    _write(folder, plan, measurements, trials, sweeps, with_others(around, since))
+    progress.say(f"written: {folder}/results.md, results.csv and figures")
+    failed = [m for m in measurements if m.note.startswith("failed")]
+    for m in failed:
+        progress.say(f"{m.case.name}, {m.entry.title}: {m.note}")
+    return not failed
+
+
+def _case_groups(plan: Plan, cases: Sequence[Case]) -> Iterator[_Group]:
+    for case in cases:
+        jobs = tuple(Job(case, entry, plan.threads) for entry in plan.entries if entry.takes_part(case))
+        yield _Group(f"{case.name} ({case.title})", jobs, ("train",) if isinstance(case, LayerCase) else ("train", "infer"))
+
+
+def _sweep_groups(plan: Plan, sweeps: Sequence[Sweep]) -> Iterator[_Group]:
+    entries = [entry for entry in plan.entries if entry in (OURS, DENSE)]
+    for sweep in sweeps:
+        jobs = tuple(Job(case, entry, plan.threads) for entry in entries for _, case in sweep.points)
+        yield _Group(f"{sweep.name} ({sweep.axis} {sweep.points[0][0]} to {sweep.points[-1][0]})", jobs, ("train",))
+
+
+def _announced(groups: Sequence[_Group], effort: Effort, progress: ScreenProgress) -> Iterator[_Group]:
+    """The groups one after the other, each with a word on where we are and for how long it will go on."""
+    expected = [group.expected_seconds(effort) for group in groups]
+    began = time.monotonic()
+    for index, group in enumerate(groups):
+        slower = (time.monotonic() - began) / sum(expected[:index]) if index else 1.0
+        minutes = slower * sum(expected[index:]) / 60
+        progress.say(
+            f"{index + 1} of {len(groups)}: {group.name}; about {minutes:.0f} min left"
+            if minutes > 1
+            else f"{index + 1} of {len(groups)}: {group.name}"
+        )
+        yield group
+
+
+def _measured(group: _Group, effort: Effort, progress: ScreenProgress) -> tuple[list[Measurement], list[Trial]]:
+    jobs, trials, failed = find_settings(group.jobs, effort)
+    with ExitStack() as stack:
+
+        def track(turns: int) -> Callable[[int], None]:
+            stack.close()  # a terminal shows one bar at a time
+            return stack.enter_context(progress.track("  turns", turns, "turns"))
+
+        return [*failed, *measure(jobs, effort, track, group.modes)], trials
+
+
+def _write(
+    folder: Path, plan: Plan, measurements: Sequence[Measurement], trials: Sequence[Trial], sweeps: Sequence[Sweep], around: Conditions
+) -> None:
+    """Everything is rendered before the first file is written."""
+    from benchmarks.figures import pictures
+    from benchmarks.report import Results, markdown
+    from benchmarks.table import csv_text
+
+    results = Results(around, measurements, trials, sweeps, plan.shortened)
+    drawn = pictures(results)
+    text, table = markdown(replace(results, pictures=drawn)), csv_text(measurements)
+    for picture in drawn:
+        with whole_file(folder / f"{picture.name}.png") as partial:
+            partial.write_bytes(picture.png)
+    write_text(folder / "results.csv", table)
+    write_text(folder / "results.md", text)

@@ -1,0 +1,55 @@
+"""The CSV: one line for each contestant, case and mode. The Markdown shows the same numbers."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from benchmarks.cases import LayerCase
+from benchmarks.measurement import Measurement
+
+COLUMNS = (
+    "case", "title", "mode", "contestant", "version", "setting", "batch", "time_steps", "repetitions", "steps_per_repetition",
+    "seconds_median", "seconds_first_quartile", "seconds_third_quartile", "samples_per_second", "dense_operations",
+    "peak_memory_bytes", "memory_after_imports_bytes", "firing_rates", "samples", "note",
+)  # fmt: skip
+
+
+def csv_text(measurements: Sequence[Measurement]) -> str:
+    """All measurements."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n", restval="")
+    writer.writeheader()
+    for measurement in measurements:
+        writer.writerow(_row(measurement))
+    return buffer.getvalue()
+
+
+def _row(measurement: Measurement) -> dict[str, object]:
+    case, found = measurement.case, measurement.found
+    row: dict[str, object] = {
+        "case": case.name,
+        "title": case.title,
+        "mode": measurement.mode,
+        "contestant": measurement.entry.name,
+        "version": measurement.entry.version or "",
+        "setting": measurement.setting,
+        "batch": case.batch,
+        "time_steps": case.time_steps,
+        "dense_operations": case.operations(measurement.mode == "train"),
+        "note": measurement.note,
+    }
+    if found is None or not measurement.seconds:
+        return row
+    first, third = measurement.quartiles
+    return row | {
+        "repetitions": len(measurement.seconds),
+        "steps_per_repetition": measurement.steps,
+        "seconds_median": f"{measurement.median:.9g}",
+        "seconds_first_quartile": f"{first:.9g}",
+        "seconds_third_quartile": f"{third:.9g}",
+        "samples_per_second": "" if isinstance(case, LayerCase) else f"{measurement.throughput:.6g}",
+        "peak_memory_bytes": found.peak,
+        "memory_after_imports_bytes": found.base,
+        "firing_rates": " ".join(f"{rate:.4f}" for rate in found.rates),
+        "samples": found.source,
+    }

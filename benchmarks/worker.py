@@ -1,0 +1,198 @@
+"""One contestant in one case in a process of its own: it waits for its turn on a pipe, and only then computes.
+
+Waiting processes sleep, so that the one whose turn it is has the machine for itself. A worker ends when its pipe does.
+"""
+
+import logging
+import os
+import signal
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any, Self
+
+from benchmarks.cases import Case, NetworkCase
+from benchmarks.memory_use import current, forget_peak, peak
+from benchmarks.roster import Entry, Setting
+
+if TYPE_CHECKING:
+    from benchmarks.contestants import Contestant
+
+TRIAL_ROUNDS = 3
+PATIENCE = 3.0
+"""Seconds that a process gets to end by itself."""
+SLOW_STEP = 1.0
+"""Seconds: settings that take longer a step are compared by one step each, after a warm-up."""
+
+
+class WorkerError(RuntimeError):
+    """What a contestant stopped with; its last line, as nobody but its author can read the rest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What a worker is to do. `setting`: of a peer; None: it is only to find out which is the fastest."""
+
+    case: Case
+    entry: Entry
+    threads: int
+    setting: Setting | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a worker knows after its turns.
+
+    Attributes:
+        rates: spikes per neuron and step, a value a layer.
+        source: where the samples came from.
+        base: memory before the network is built: imports and samples, bytes.
+        peak: the largest since then, bytes.
+    """
+
+    rates: tuple[float, ...]
+    source: str
+    base: int
+    peak: int
+
+
+class Worker:
+    """The near end: start it, ask it, close it; a context manager."""
+
+    def __init__(self, job: Job) -> None:
+        context = get_context("spawn")
+        self._near, far = context.Pipe()
+        self._process = context.Process(target=serve, args=(far, job), daemon=True)
+        # An interrupt from the keyboard reaches every process; only the one that reports is to act on it.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._process.start()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        far.close()
+        self.name = job.entry.name
+
+    def send(self, command: str, *arguments: object) -> None:
+        """Ask for something without waiting."""
+        self._near.send((command, *arguments))
+
+    def receive(self) -> Any:
+        """The answer to the oldest question.
+
+        Raises:
+            WorkerError: the contestant failed.
+        """
+        try:
+            good, answer = self._near.recv()
+        except (EOFError, ConnectionResetError):
+            self._process.join()
+            raise WorkerError(f"the process ended with code {self._process.exitcode}, perhaps for want of memory") from None
+        if not good:
+            raise WorkerError(answer)
+        return answer
+
+    def ask(self, command: str, *arguments: object) -> Any:
+        """`send`, then `receive`."""
+        self.send(command, *arguments)
+        return self.receive()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._near.close()  # which an idle worker takes for the end; a busy one is not waited for
+        for stop in (self._process.terminate, self._process.kill):
+            self._process.join(PATIENCE)
+            if self._process.exitcode is None:
+                stop()
+        self._process.join()
+
+
+def serve(connection: Connection, job: Job) -> None:
+    """The far end: answer until the pipe ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        commands = _Commands(job)
+        while True:
+            command, *arguments = connection.recv()
+            connection.send((True, getattr(commands, command)(*arguments)))
+    except (EOFError, ConnectionError):
+        return
+    except Exception as error:  # whatever a library raises is for the table
+        connection.send((False, traceback.format_exception_only(error)[-1].strip()))
+
+
+class _Commands:
+    """What a worker can be asked."""
+
+    def __init__(self, job: Job) -> None:
+        _be_quiet(job)
+        import torch
+
+        from benchmarks.contestants import build, rehearse
+        from benchmarks.inputs import MADE, load
+        from tsslbp.memory import keep_large_blocks
+
+        torch.set_num_threads(job.threads)
+        self._job, self._build = job, build
+        self._contestant: Contestant | None = None
+        # A whole data set is loaded for a few of its samples: while its memory can still be given back.
+        self._data = load(job.case) if isinstance(job.case, NetworkCase) else None
+        self._source = self._data.source if self._data else MADE
+        keep_large_blocks()  # the peers too: they shall not suffer from an allocator that they could have set
+        if job.setting is not None or job.entry.kind != "peer":
+            rehearse(job.entry, job.case, job.setting)
+        self._base = current()
+        forget_peak()
+
+    def ready(self) -> None:
+        """Build the contestant."""
+        self._contestant = self._build(self._job.entry, self._job.case, self._job.setting, self._data)
+
+    def run(self, mode: str, steps: int) -> float:
+        """Seconds for so many steps, `"train"` or `"infer"`."""
+        assert self._contestant is not None
+        return _timed(getattr(self._contestant, mode), steps)
+
+    def findings(self) -> Findings:
+        """Memory and firing rates; the memory first, as finding out the rates takes some."""
+        assert self._contestant is not None
+        largest = peak()
+        return Findings(self._contestant.firing_rates(), self._source, self._base, largest)
+
+    def trial(self, compare: bool) -> list[tuple[Setting, float]]:
+        """The settings of a peer with the seconds of their fastest training step, fastest first; else only the likeliest, with 0."""
+        from benchmarks.inputs import load
+        from benchmarks.peers import LIBRARIES
+
+        job = self._job
+        settings = LIBRARIES[job.entry.library].settings(job.case.trial, job.entry.compiled)
+        if not compare or len(settings) == 1:
+            return [(settings[0], 0.0)]
+        case = job.case.trial
+        data = load(case) if isinstance(case, NetworkCase) else None
+        contestants = [self._build(job.entry, case, setting, data) for setting in settings]
+        best = [_timed(contestant.train, 1) for contestant in contestants]
+        rounds = 1 if max(best) > SLOW_STEP else TRIAL_ROUNDS
+        times = [[_timed(contestant.train, 1) for contestant in contestants] for _ in range(rounds)]
+        return sorted(zip(settings, map(min, zip(*times, strict=True)), strict=True), key=lambda pair: pair[1])
+
+
+def _be_quiet(job: Job) -> None:
+    """Keep the libraries' warnings off the screen, and what torch.compile stores inside the project."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    if job.entry.compiled and isinstance(job.case, NetworkCase):
+        folder = job.case.settings.folders.scratch.resolve() / "benchmark" / "inductor"
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+
+
+def _timed(step: Callable[[], object], steps: int) -> float:
+    began = time.perf_counter()
+    for _ in range(steps):
+        step()
+    return time.perf_counter() - began
