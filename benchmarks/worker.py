@@ -103,8 +103,10 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._near.close()  # which an idle worker takes for the end; a busy one is not waited for
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._near.close()  # which an idle worker takes for the end
+        if kind is not None:
+            self._process.terminate()
         for stop in (self._process.terminate, self._process.kill):
             self._process.join(PATIENCE)
             if self._process.exitcode is None:
