@@ -58,9 +58,14 @@ class NetworkCase:
         return f"{model.architecture}, T = {model.time_steps}, batch {model.batch_size}"
 
     @property
+    def large(self) -> bool:
+        """Whether a step takes seconds."""
+        return self.operations(training=True) >= LARGE_OPERATIONS
+
+    @property
     def trial(self) -> "NetworkCase":
         """The case in which the settings of a peer are compared: a large one with a fifth of its batch."""
-        if self.operations(training=True) < LARGE_OPERATIONS:
+        if not self.large:
             return self
         model = self.settings.models[self.model]
         return changed(self.settings, self.model, self.name, {"batch_size": max(1, model.batch_size // 5)}, self.real_data)

@@ -11,7 +11,7 @@ from benchmarks import dense
 from benchmarks.cases import Case, LayerCase, NetworkCase
 from benchmarks.inputs import Samples, load
 from benchmarks.peer_network import Neurons, PeerNetwork
-from benchmarks.peers import LIBRARIES
+from benchmarks.peers import NEURONS
 from benchmarks.roster import Entry, Setting
 from tsslbp.building import build_loss, build_network
 from tsslbp.config import Settings
@@ -71,7 +71,7 @@ def build(entry: Entry, case: Case, setting: Setting | None, data: Samples | Non
 
 
 def _peer(entry: Entry, ours: SpikingNetwork, settings: Settings, key: str, setting: Setting) -> PeerNetwork:
-    make, model = LIBRARIES[entry.library].neurons[setting.neuron], settings.models[key]
+    make, model = NEURONS[entry.library][setting.neuron], settings.models[key]
     weights = [weight.detach() for weight in ours.parameters()]
     return PeerNetwork(ours.plan, weights, lambda: make(ours.neuron), model.time_steps, model.dropout, setting)
 
@@ -119,7 +119,7 @@ def _layer(entry: Entry, case: LayerCase, setting: Setting | None) -> Contestant
     if entry.kind == "ours":
         return _Layer(case, None)
     assert setting is not None
-    return _Layer(case, LIBRARIES[entry.library].neurons[setting.neuron](LAYER_NEURON))
+    return _Layer(case, NEURONS[entry.library][setting.neuron](LAYER_NEURON))
 
 
 class _Layer:

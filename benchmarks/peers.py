@@ -1,4 +1,4 @@
-"""The other libraries, one small adapter each: their own LIF neuron with its surrogate gradient, and the settings to try.
+"""The other libraries, one small adapter each: their own LIF neuron with its surrogate gradient.
 
 They are imported where their neurons are built, so that a missing one is no error. Each neuron is the library's own module,
 not a copy. A gradient of 1 everywhere ("straight through") is left out: it is cheap, but no surrogate of a spike's.
@@ -6,43 +6,17 @@ not a copy. A gradient of 1 everywhere ("straight through") is left out: it is c
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.cases import Case
 from benchmarks.peer_network import Neurons
-from benchmarks.roster import Setting
+from benchmarks.roster import LEAKY, LEAKY_ZERO, LIF, LIF_BOX, LIF_NODE, SIMPLE_LIF_NODE
 from tsslbp.rules import Neuron
 
 STEP = 0.001
 """Norse counts time in seconds: the length of one step, its default."""
-
-
-@dataclass(frozen=True)
-class Library:
-    """A peer.
-
-    Attributes:
-        neurons: makes a layer's neurons, by the name of the variant.
-        compiled: the variant for torch.compile.
-    """
-
-    neurons: dict[str, Callable[[Neuron], Neurons]]
-    compiled: str
-
-    def settings(self, case: Case, compiled: bool) -> tuple[Setting, ...]:
-        """The settings to try in a case, each different there."""
-        if compiled:
-            return (Setting(self.compiled, compiled=True),)
-        variants = [Setting(name) for name in self.neurons]
-        if case.still:
-            variants.append(replace(variants[0], first_once=False))
-        if case.convolutional:
-            variants.append(replace(variants[0], channels_last=False))
-        return tuple(variants)
 
 
 def _spikingjelly(kind: str) -> Callable[[Neuron], Neurons]:
@@ -105,14 +79,9 @@ def _run_norse_box(cell: Any, current: Tensor) -> Tensor:
     return torch.stack(spikes)
 
 
-LIBRARIES = {
-    "spikingjelly": Library({"LIFNode": _spikingjelly("LIFNode"), "SimpleLIFNode": _spikingjelly("SimpleLIFNode")}, "LIFNode"),
-    "snntorch": Library(
-        {
-            "Leaky (fast sigmoid, reset by subtraction)": _snntorch("fast_sigmoid", "subtract"),
-            "Leaky (arctan, reset to zero)": _snntorch("atan", "zero"),
-        },
-        "Leaky (fast sigmoid, reset by subtraction)",
-    ),
-    "norse": Library({"LIFBoxCell": _norse_box, "LIF": _norse_lif}, "LIFBoxCell"),
+NEURONS: dict[str, dict[str, Callable[[Neuron], Neurons]]] = {
+    "spikingjelly": {LIF_NODE: _spikingjelly("LIFNode"), SIMPLE_LIF_NODE: _spikingjelly("SimpleLIFNode")},
+    "snntorch": {LEAKY: _snntorch("fast_sigmoid", "subtract"), LEAKY_ZERO: _snntorch("atan", "zero")},
+    "norse": {LIF_BOX: _norse_box, LIF: _norse_lif},
 }
+"""By library and variant: what makes a layer's neurons."""

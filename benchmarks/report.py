@@ -79,7 +79,8 @@ METHOD = """\
   All get the same allocator setting, threads, and denormals flushed to zero. Batches are ready in memory, in the form
   that the contestant likes best.
 - Each library runs at the fastest of the settings listed above; "first product once" means that it, too, computes the
-  product of a still image once. `torch.compile` needs a C++ compiler and unrolls time; it is tried up to T = 10.
+  product of a still image once. `torch.compile` needs a C++ compiler and unrolls time; it is tried up to T = 10, but not with networks whose step
+  takes seconds.
 - The dense limit is the network's convolutions and products over T·B samples, forward and backward, and nothing else. It
   computes a still image's first product at every step; who computes it once can be faster.
 - Memory is the largest resident size of the process above its size before the network was built, samples and imports included.

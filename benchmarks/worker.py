@@ -3,26 +3,28 @@
 Waiting processes sleep, so that the one whose turn it is has the machine for itself. A worker ends when its pipe does.
 """
 
+import contextlib
 import logging
 import os
 import signal
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Self
 
 from benchmarks.cases import Case, NetworkCase
-from benchmarks.memory_use import current, forget_peak, peak
+from benchmarks.memory_use import current, forget_peak, give_back, peak
 from benchmarks.roster import Entry, Setting
 
 if TYPE_CHECKING:
     from benchmarks.contestants import Contestant
 
 TRIAL_ROUNDS = 3
+WARM_UPS = 5
 PATIENCE = 3.0
 """Seconds that a process gets to end by itself."""
 SLOW_STEP = 1.0
@@ -77,8 +79,9 @@ class Worker:
         self.name = job.entry.name
 
     def send(self, command: str, *arguments: object) -> None:
-        """Ask for something without waiting."""
-        self._near.send((command, *arguments))
+        """Ask for something without waiting; if the process is gone, `receive` will tell."""
+        with contextlib.suppress(ConnectionError):
+            self._near.send((command, *arguments))
 
     def receive(self) -> Any:
         """The answer to the oldest question.
@@ -100,11 +103,15 @@ class Worker:
         self.send(command, *arguments)
         return self.receive()
 
+    def dismiss(self) -> None:
+        """Let the process go, without waiting until it has gone."""
+        self._near.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._near.close()  # which an idle worker takes for the end
+        self.dismiss()
         if kind is not None:
             self._process.terminate()
         for stop in (self._process.terminate, self._process.kill):
@@ -142,6 +149,7 @@ class _Commands:
         torch.set_num_threads(job.threads)
         self._job, self._build = job, build
         self._contestant: Contestant | None = None
+        self._gave_back = False
         # A whole data set is loaded for a few of its samples: while its memory can still be given back.
         self._data = load(job.case) if isinstance(job.case, NetworkCase) else None
         self._source = self._data.source if self._data else MADE
@@ -151,14 +159,47 @@ class _Commands:
         self._base = current()
         forget_peak()
 
+    def awake(self) -> None:
+        """Nothing more to do than to have been started."""
+
     def ready(self) -> None:
         """Build the contestant."""
         self._contestant = self._build(self._job.entry, self._job.case, self._job.setting, self._data)
 
-    def run(self, mode: str, steps: int) -> float:
-        """Seconds for so many steps, `"train"` or `"infer"`."""
+    def warm_up(self, mode: str) -> tuple[float, int]:
+        """Seconds of a step, `"train"` or `"infer"`, once all is compiled and memory at hand; and that memory, bytes."""
+        step = self._step(mode)
+        _timed(step, 1)
+        seconds = [_timed(step, 1)]
+        # What was compiled may be compiled once more in a later step, and then go on fast.
+        while (seconds[-1] < SLOW_STEP or self._job.entry.compiled) and len(seconds) < WARM_UPS:
+            seconds.append(_timed(step, 1))
+        self._give_back()
+        return min(seconds), peak() - self._base
+
+    def turn(self, mode: str, steps: int, keep_memory: bool) -> float:
+        """Seconds a step, after those that bring caches and memory back; then the memory may go to the others."""
+        step = self._step(mode)
+        for _ in range(2 if self._gave_back else 1):
+            step()
+        self._gave_back = False
+        seconds = _timed(step, steps) / steps
+        if not keep_memory:
+            self._give_back()
+        return seconds
+
+    def once(self) -> float:
+        """Seconds of the very first training step."""
+        return _timed(self._step("train"), 1)
+
+    def _step(self, mode: str) -> Callable[[], object]:
         assert self._contestant is not None
-        return _timed(getattr(self._contestant, mode), steps)
+        step: Callable[[], object] = getattr(self._contestant, mode)
+        return step
+
+    def _give_back(self) -> None:
+        give_back()
+        self._gave_back = True
 
     def findings(self) -> Findings:
         """Memory and firing rates; the memory first, as finding out the rates takes some."""
@@ -166,18 +207,13 @@ class _Commands:
         largest = peak()
         return Findings(self._contestant.firing_rates(), self._source, self._base, largest)
 
-    def trial(self, compare: bool) -> list[tuple[Setting, float]]:
-        """The settings of a peer with the seconds of their fastest training step, fastest first; else only the likeliest, with 0."""
+    def trial(self, settings: Sequence[Setting]) -> list[tuple[Setting, float]]:
+        """A peer's settings with the seconds of their fastest training step, fastest first."""
         from benchmarks.inputs import load
-        from benchmarks.peers import LIBRARIES
 
-        job = self._job
-        settings = LIBRARIES[job.entry.library].settings(job.case.trial, job.entry.compiled)
-        if not compare or len(settings) == 1:
-            return [(settings[0], 0.0)]
-        case = job.case.trial
+        case = self._job.case.trial
         data = load(case) if isinstance(case, NetworkCase) else None
-        contestants = [self._build(job.entry, case, setting, data) for setting in settings]
+        contestants = [self._build(self._job.entry, case, setting, data) for setting in settings]
         best = [_timed(contestant.train, 1) for contestant in contestants]
         rounds = 1 if max(best) > SLOW_STEP else TRIAL_ROUNDS
         times = [[_timed(contestant.train, 1) for contestant in contestants] for _ in range(rounds)]
