@@ -1,9 +1,14 @@
 """Fixtures that several test files share."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
+
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: test_fused_gpu.py runs on any device
 
 from tsslbp.tracking import Store, finishing, prepare, tracking_store
 

@@ -88,7 +88,7 @@ def spike_forward(current: Tensor, neuron: Neuron, scale: Tensor | None, pooling
     """`neuron.spike` without a gradient."""
     u, _, a = membrane_and_trace(_over_time(current, scale), neuron)
     rate = (u > neuron.threshold).double().mean()
-    return (a if pooling == 1 else _pool(a, pooling)).to(current.dtype), rate
+    return (a if pooling == 1 else pool(a, pooling)).to(current.dtype), rate
 
 
 def spike_backward(current: Tensor, gradient: Tensor, rate: Tensor, neuron: Neuron, scale: Tensor | None, pooling: int) -> Tensor:
@@ -96,7 +96,7 @@ def spike_backward(current: Tensor, gradient: Tensor, rate: Tensor, neuron: Neur
     u, v_before, a = membrane_and_trace(_over_time(current, scale), neuron)
     g_a = gradient.to(u.dtype)
     if pooling > 1:
-        g_a = POOLING_GAIN * g_a.repeat_interleave(pooling, -1).repeat_interleave(pooling, -2)
+        g_a = unpool(g_a, pooling)
     if neuron.rule.first_state:
         result = tssl_bp_first_state(g_a, u, v_before, rate, neuron)
     else:
@@ -114,8 +114,13 @@ def _over_time(current: Tensor, scale: Tensor | None) -> Tensor:
     return current * scale.to(current).reshape(-1, *([1] * (current.dim() - 1)))
 
 
-def _pool(trace: Tensor, size: int) -> Tensor:
+def pool(trace: Tensor, size: int) -> Tensor:
     """Sum over windows of (T, B, C, H, W), first over their rows, then over their columns, times `POOLING_GAIN`."""
     over_rows: Tensor = functools.reduce(torch.add, [trace[..., dy::size, :] for dy in range(size)])
     over_both: Tensor = functools.reduce(torch.add, [over_rows[..., dx::size] for dx in range(size)])
     return over_both * POOLING_GAIN
+
+
+def unpool(gradient: Tensor, size: int) -> Tensor:
+    """The transpose of `pool`: every pixel of a window receives the window's gradient times `POOLING_GAIN`."""
+    return POOLING_GAIN * gradient.repeat_interleave(size, -1).repeat_interleave(size, -2)

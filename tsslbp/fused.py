@@ -14,12 +14,13 @@ from torch import Tensor
 from tsslbp import kernels
 from tsslbp.rules import BUSY_RATE, POOLING_GAIN, SURROGATE_LIMIT, SURROGATE_WIDTH, Neuron
 
-_WORKING = {torch.float32: np.float32, torch.float64: np.float64, torch.bfloat16: np.float32}
+WORKING = {torch.float32: np.float32, torch.float64: np.float64, torch.bfloat16: np.float32}
+"""The dtype to compute in, for each that a current may have."""
 
 
 def is_possible(current: Tensor) -> bool:
     """Whether the kernels take this tensor: on the CPU, float32, float64 or bfloat16, and not empty."""
-    return current.device.type == "cpu" and current.dtype in _WORKING and current.numel() > 0
+    return current.device.type == "cpu" and current.dtype in WORKING and current.numel() > 0
 
 
 def can_filter(spikes: Tensor) -> bool:
@@ -30,13 +31,13 @@ def can_filter(spikes: Tensor) -> bool:
 
 def synaptic_filter(spikes: Tensor, tau_s: float) -> Tensor:
     """As `neuron.synaptic_filter`; the trace keeps the memory layout of `spikes`."""
-    order = _memory_order(spikes)
+    order = memory_order(spikes)
     source = spikes.permute(order).contiguous()
     trace = torch.empty(source.shape, dtype=torch.float32 if spikes.dtype == torch.uint8 else spikes.dtype)
-    dtype = _WORKING[trace.dtype]
+    dtype = WORKING[trace.dtype]
     _use_threads()
     kernels.synapse(_flat(source), dtype(1 / tau_s), _flat(trace), 4096)
-    return trace.permute(_inverse(order))
+    return trace.permute(inverse(order))
 
 
 def spike_forward(current: Tensor, constants: Neuron, scale: Tensor | None, pooling: int) -> tuple[Tensor, Tensor]:
@@ -46,14 +47,14 @@ def spike_forward(current: Tensor, constants: Neuron, scale: Tensor | None, pool
     steps = _steps(source, scale)
     geometry = _geometry(source, pooling)
     trace = torch.empty(_pooled_shape(source, steps, pooling), dtype=current.dtype)
-    working = _WORKING[current.dtype]
+    working = WORKING[current.dtype]
     windows = geometry.windows_per_block(1, np.dtype(working).itemsize)
     _use_threads()
     spikes = kernels.forward(
-        _flat(source), _scale(scale, steps, working), _constants(constants, pooling, working), _flat(trace), *geometry, windows
+        _flat(source), _scale(scale, steps, working), kernel_constants(constants, pooling, working), _flat(trace), *geometry, windows
     )
     rate = torch.tensor(spikes / (steps * source[0].numel()), dtype=torch.float64)
-    return trace.permute(_inverse(order)), rate
+    return trace.permute(inverse(order)), rate
 
 
 def spike_backward(current: Tensor, gradient: Tensor, rate: Tensor, constants: Neuron, scale: Tensor | None, pooling: int) -> Tensor:
@@ -63,19 +64,20 @@ def spike_backward(current: Tensor, gradient: Tensor, rate: Tensor, constants: N
     arrived = gradient.permute(order).contiguous()
     result = torch.empty_like(source)
     geometry = _geometry(source, pooling)
-    working = _WORKING[current.dtype]
+    working = WORKING[current.dtype]
     steps = _steps(source, scale)
     windows = geometry.windows_per_block(steps, np.dtype(working).itemsize)
     quiet = rate.item() <= BUSY_RATE
     _use_threads()
     kernels.backward(
-        _flat(source), _scale(scale, steps, working), _constants(constants, pooling, working), _flat(arrived), _flat(result),
+        _flat(source), _scale(scale, steps, working), kernel_constants(constants, pooling, working), _flat(arrived), _flat(result),
         *geometry, windows, constants.rule.first_state, quiet,
     )  # fmt: skip
-    return result.permute(_inverse(order))
+    return result.permute(inverse(order))
 
 
-def _constants(constants: Neuron, pooling: int, dtype: Any) -> Any:
+def kernel_constants(constants: Neuron, pooling: int, dtype: Any) -> Any:
+    """The neuron's numbers as the kernels read them, an array."""
     rule = constants.rule
     return kernels.Constants(
         membrane_decay=1 - 1 / constants.tau_m,
@@ -101,16 +103,17 @@ def _steps(source: Tensor, scale: Tensor | None) -> int:
 
 def _layout(current: Tensor, pooling: int) -> tuple[int, ...]:
     """The order of axes to work in: images that are pooled as (T, B, H, W, C), all else as it lies in memory."""
-    return (0, 1, 3, 4, 2) if pooling > 1 else _memory_order(current)
+    return (0, 1, 3, 4, 2) if pooling > 1 else memory_order(current)
 
 
-def _memory_order(tensor: Tensor) -> tuple[int, ...]:
+def memory_order(tensor: Tensor) -> tuple[int, ...]:
     """Time, then the other axes by falling stride: a dense tensor permuted so is contiguous."""
     strides = tensor.stride()
     return (0, *sorted(range(1, tensor.dim()), key=lambda axis: (-strides[axis], axis)))
 
 
-def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+def inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    """The order of axes that undoes `order`."""
     return tuple(sorted(range(len(order)), key=order.__getitem__))
 
 

@@ -6,8 +6,8 @@ v: after it, s: spike in {0, 1}, a: synaptic trace (the paper's post-synaptic po
     u[t] = (1 - 1/tau_m) v[t-1] + I[t]          s[t] = 1 where u[t] > threshold, else 0
     v[t] = u[t] (1 - s[t])                      a[t] = (1 - 1/tau_s) a[t-1] + s[t] / tau_s
 
-`definition.py` computes this in plain PyTorch, on any device; on the CPU `fused.py` computes the same numbers in one
-pass over memory. Source: Zhang & Li, NeurIPS 2020, arXiv 2002.10085, sections 3.1 to 3.3, in the two
+`definition.py` computes this in plain PyTorch, on any device; on the CPU `fused.py` and on a GPU `fused_gpu.py` compute
+the same numbers in one pass over memory. Source: Zhang & Li, NeurIPS 2020, arXiv 2002.10085, sections 3.1 to 3.3, in the two
 states of the authors' code; where we depart from it: README, "Deviations".
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tsslbp import definition, fused
+from tsslbp import definition, fused, fused_gpu
 from tsslbp.rules import GRADIENTS, Neuron, check_time_constant
 
 __all__ = ["GRADIENTS", "Neuron", "constant_input_scale", "lif", "spike", "synaptic_filter"]
@@ -100,8 +100,8 @@ class _Spike(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, current: Tensor, neuron: Neuron, scale: Tensor | None, pooling: int) -> tuple[Tensor, Tensor]:
-        ctx.fused = fused.is_possible(current)
-        trace, rate = (fused if ctx.fused else definition).spike_forward(current, neuron, scale, pooling)
+        ctx.implementation = _implementation(current)
+        trace, rate = ctx.implementation.spike_forward(current, neuron, scale, pooling)
         ctx.neuron, ctx.scale, ctx.pooling = neuron, scale, pooling
         ctx.save_for_backward(current, rate)
         ctx.mark_non_differentiable(rate)
@@ -110,5 +110,9 @@ class _Spike(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         current, rate = ctx.saved_tensors
-        implementation = fused if ctx.fused else definition
-        return implementation.spike_backward(current, gradients[0], rate, ctx.neuron, ctx.scale, ctx.pooling), None, None, None
+        return ctx.implementation.spike_backward(current, gradients[0], rate, ctx.neuron, ctx.scale, ctx.pooling), None, None, None
+
+
+def _implementation(current: Tensor) -> Any:
+    """The fastest module that takes this tensor; all of them compute the same."""
+    return next((module for module in (fused, fused_gpu) if module.is_possible(current)), definition)

@@ -13,6 +13,8 @@ METHOD_FILES = (
     "definition.py",
     "kernels.py",
     "fused.py",
+    "fused_gpu.py",
+    "gpu_kernels.py",
     "layers.py",
     "network.py",
     "losses.py",
