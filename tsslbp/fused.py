@@ -48,7 +48,7 @@ def spike_forward(current: Tensor, constants: Neuron, scale: Tensor | None, pool
     geometry = _geometry(source, pooling)
     trace = torch.empty(_pooled_shape(source, steps, pooling), dtype=current.dtype)
     working = WORKING[current.dtype]
-    windows = geometry.windows_per_block(1, np.dtype(working).itemsize)
+    windows = geometry.windows_per_block(2, np.dtype(working).itemsize)
     _use_threads()
     spikes = kernels.forward(
         _flat(source), _scale(scale, steps, working), kernel_constants(constants, pooling, working), _flat(trace), *geometry, windows
@@ -66,12 +66,12 @@ def spike_backward(current: Tensor, gradient: Tensor, rate: Tensor, constants: N
     geometry = _geometry(source, pooling)
     working = WORKING[current.dtype]
     steps = _steps(source, scale)
-    windows = geometry.windows_per_block(steps, np.dtype(working).itemsize)
+    windows = geometry.windows_per_block(kernels.kept_values(steps), np.dtype(working).itemsize)
     quiet = rate.item() <= BUSY_RATE
     _use_threads()
     kernels.backward(
         _flat(source), _scale(scale, steps, working), kernel_constants(constants, pooling, working), _flat(arrived), _flat(result),
-        *geometry, windows, constants.rule.first_state, quiet,
+        *geometry, windows, kernels.segment_length(steps), constants.rule.first_state, quiet,
     )  # fmt: skip
     return result.permute(inverse(order))
 

@@ -3,7 +3,8 @@
 They compute what `definition.py` defines in plain PyTorch, forward bit for bit: no fused multiply-add and no reordering
 (fastmath stays off; the loops vectorise without it). Neurons are worked on in blocks that fit the level-2 cache, so the
 forward pass reads the current and writes the trace, once each, and the backward pass reads the current and the
-trace's gradient and writes the current's. The membrane potential never reaches memory: backward computes it again.
+trace's gradient and writes the current's. The membrane potential never reaches memory: backward computes it again, and
+where there are many steps in segments, so that a block's state grows with the square root of T and a block stays wide.
 
 Memory seen by a kernel: `current` (S, N), S = T steps, or 1 where the same current times `scale[t]` flows at every
 step; `trace` (T, N / size²), summed over size×size windows of an image whose memory is (rows, width, channels).
@@ -14,6 +15,7 @@ The loops are written for the vectoriser: nothing conditional but selects, state
 overlap, constants in local names. All of it stands in one file because Numba's cache looks for changes there only.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,11 +56,22 @@ class Geometry(NamedTuple):
     channels: int
     size: int
 
-    def windows_per_block(self, steps: int, itemsize: int) -> int:
-        """How many windows are worked on together: two values a neuron and step have to fit the cache."""
-        per_window = 2 * steps * itemsize * self.channels * self.size**2
+    def windows_per_block(self, kept: int, itemsize: int) -> int:
+        """How many windows are worked on together: so many kept values a neuron have to fit the cache."""
+        per_window = kept * itemsize * self.channels * self.size**2
         whole_row = self.size > 1 and self.width * per_window <= 2 * CACHE_BYTES
         return self.width if whole_row else max(1, min(self.width, CACHE_BYTES // per_window))
+
+
+def segment_length(steps: int) -> int:
+    """Into segments of how many steps backward divides so many: all in one up to 32, then about their square root."""
+    return steps if steps <= 32 else math.isqrt(steps - 1) + 1
+
+
+def kept_values(steps: int) -> int:
+    """What backward keeps of a neuron: u and a of a segment's steps, and v and a at the start of every segment."""
+    length = segment_length(steps)
+    return 2 * length + 2 * -(-steps // length)
 
 
 def _decode(value: Any) -> Any:
@@ -275,13 +288,11 @@ def _first_step(u: Any, v: Any, g: Any, warm_up: Any, error: Any, q: Any, consta
 
 
 @_compiled
-def _potential_before(u: Any, t: int, part: Any, constants: Any, v: Any) -> None:
-    """v[t-1] from the kept potentials: reset where they were above the threshold, 0 before the first step."""
+def _potential_before(u: Any, constants: Any, v: Any) -> None:
+    """v[t-1] from u[t-1]: reset where it was above the threshold."""
     threshold, zero = constants[3], constants[10]
-    before = u[max(t - 1, 0), part]
-    kept = t > 0
     for i in range(v.size):
-        v[i] = before[i] if kept and before[i] <= threshold else zero
+        v[i] = u[i] if u[i] <= threshold else zero
 
 
 @_compiled
@@ -298,7 +309,7 @@ def _write(values: Any, target: Any, weight: Any, add: bool) -> None:
 @_parallel
 def backward(
     current: Any, scale: Any, constants: Any, gradient: Any, result: Any,
-    rows: int, width: int, channels: int, size: int, windows: int, first_state: bool, quiet: bool,
+    rows: int, width: int, channels: int, size: int, windows: int, length: int, first_state: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """dL/dI of all neurons into `result`, from dL/da in `gradient`.
 
@@ -313,6 +324,7 @@ def backward(
         channels: values a pixel.
         size: side of a window.
         windows: how many windows to work on together.
+        length: steps of a segment, see `segment_length`.
         first_state: compute the `2020-10` gradient, not the `2021-03` one.
         quiet: for `2020-10`: whether the whole layer learns through the surrogate.
     """
@@ -324,39 +336,57 @@ def backward(
         here = min(windows, width - first)
         segment = here * size * channels
         n = size * segment
-        # One allocation for all of a block's state: kept u and a, then what the scans carry.
-        kept = np.empty((2 * steps, n), constants.dtype)
+        # One allocation for all of a block's state: kept u and a of a segment, v and a at the starts, what the scans carry.
+        kept = np.empty((2 * length, n), constants.dtype)
+        starts = np.empty(((steps + length - 1) // length, 2, n), constants.dtype)
         carried = np.zeros((5, n), constants.dtype)
         g = np.empty((2, segment), constants.dtype)
         v, a = carried[0], carried[1]
-        for t in range(steps):
+        first_kept = (len(starts) - 1) * length
+        for t in range(first_kept):
+            if t % length == 0:
+                starts[t // length] = carried[:2]
             source = current[min(t, current.shape[0] - 1)]
             for dy in range(size):
                 start = ((row * size + dy) * width + first) * size * channels
                 part = slice(dy * segment, (dy + 1) * segment)
-                _advance_and_keep(
-                    source[start : start + segment], scale[t], constants, v[part], a[part], kept[t, part], kept[steps + t, part]
-                )
+                _advance(source[start : start + segment], scale[t], constants, v[part], a[part])
+        starts[len(starts) - 1] = carried[:2]
         error, chained, total = carried[2], carried[3], carried[4]
         out = (row * width + first) * channels
-        for t in range(steps - 1, -1, -1):
-            _take_back(gradient[t, out : out + here * channels], g[0], g[1], size, channels, constants[9])
-            for dy in range(size):
-                start = ((row * size + dy) * width + first) * size * channels
-                part = slice(dy * segment, (dy + 1) * segment)
-                u, step = kept[t, part], a[part]
-                _surrogates(u, constants, step)
-                _potential_before(kept[:steps], t, part, constants, v[part])
-                if first_state:
-                    _first_step(u, v[part], g[1], step, error[part], chained[part], constants, quiet)
-                else:
-                    _final_step(u, v[part], kept[steps + t, part], g[1], step, error[part], chained[part], constants)
-                if still:
-                    _write(step, total[part], scale[t], True)
-                    if t == 0:
-                        _write(total[part], result[0, start : start + segment], scale[t], False)
-                else:
-                    _write(step, result[t, start : start + segment], scale[t], False)
+        for begin in range(first_kept, -1, -length):
+            carried[:2] = starts[begin // length]
+            end = min(begin + length, steps)
+            for t in range(begin, end):
+                source = current[min(t, current.shape[0] - 1)]
+                for dy in range(size):
+                    start = ((row * size + dy) * width + first) * size * channels
+                    part = slice(dy * segment, (dy + 1) * segment)
+                    _advance_and_keep(
+                        source[start : start + segment], scale[t], constants, v[part], a[part],
+                        kept[t - begin, part], kept[length + t - begin, part],
+                    )  # fmt: skip
+            for t in range(end - 1, begin - 1, -1):
+                _take_back(gradient[t, out : out + here * channels], g[0], g[1], size, channels, constants[9])
+                for dy in range(size):
+                    start = ((row * size + dy) * width + first) * size * channels
+                    part = slice(dy * segment, (dy + 1) * segment)
+                    u, step = kept[t - begin, part], a[part]
+                    _surrogates(u, constants, step)
+                    if t > begin:
+                        _potential_before(kept[t - begin - 1, part], constants, v[part])
+                    else:
+                        v[part] = starts[begin // length, 0, part]
+                    if first_state:
+                        _first_step(u, v[part], g[1], step, error[part], chained[part], constants, quiet)
+                    else:
+                        _final_step(u, v[part], kept[length + t - begin, part], g[1], step, error[part], chained[part], constants)
+                    if still:
+                        _write(step, total[part], scale[t], True)
+                        if t == 0:
+                            _write(total[part], result[0, start : start + segment], scale[t], False)
+                    else:
+                        _write(step, result[t, start : start + segment], scale[t], False)
 
 
 @_parallel
