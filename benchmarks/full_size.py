@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.full_size", description="Measure N-MNIST at its full size, and start-up.")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="the settings (default: %(default)s)")
-    parser.add_argument("--archive", type=Path, default=Path("data/raw/nmnist/Train.zip"), help="recordings to repeat (default: %(default)s)")
+    parser.add_argument(
+        "--archive", type=Path, default=Path("data/raw/nmnist/Train.zip"), help="recordings to repeat (default: %(default)s)"
+    )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write full-size.md and full-size.csv")
     parser.add_argument("--share", type=float, default=1.0, help="of the full size, for trying out (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -74,7 +76,9 @@ def measure(settings: Settings, params: Path, archive: Path, share: float, progr
             rows.append(Row(f"{model}: peak memory of a training process, test batch included", peak / 1e6, "MB"))
     data = settings.folders.data / "processed" / settings.models[START_MODEL].dataset / "data.json"
     if data.exists():
-        rows.append(Row(f"start of the stage train to the end of its first step, {START_MODEL}", start_up(settings, params, START_MODEL), "s"))
+        rows.append(
+            Row(f"start of the stage train to the end of its first step, {START_MODEL}", start_up(settings, params, START_MODEL), "s")
+        )
     return rows
 
 

@@ -89,12 +89,12 @@ class Archives:
             originals = [(member.label, read_events(read_entry(archive, member.name))) for member in members]
         generator = np.random.default_rng(0)
         for split, size in sizes.items():
-            with zipfile.ZipFile(folder / f"{split}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
-                with progress.track(f"{split}.zip", size, "recordings") as advance:
-                    for number in range(size):
-                        label, events = originals[number % len(originals)]
-                        made.writestr(f"{split}/{label}/{number + 1:05d}.bin", write_events(_varied(events, generator)))
-                        advance(1)
+            made = zipfile.ZipFile(folder / f"{split}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+            with made, progress.track(f"{split}.zip", size, "recordings") as advance:
+                for number in range(size):
+                    label, events = originals[number % len(originals)]
+                    made.writestr(f"{split}/{label}/{number + 1:05d}.bin", write_events(_varied(events, generator)))
+                    advance(1)
         return cls(folder, sizes)
 
 
