@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tsslbp import definition, fused
+from tsslbp import definition, fused, kernels
 from tsslbp.neuron import GRADIENTS, constant_input_scale, lif
 from tsslbp.rules import Neuron
 
@@ -55,6 +55,23 @@ def test_many_steps_split_a_row_of_windows():
     fast, slow, fast_g, slow_g, _, _ = both(current, Neuron(8.0, 4.0), None, 2)
     torch.testing.assert_close(fast, slow, rtol=0, atol=0)
     assert_near(fast_g, slow_g, 2e-6)
+
+
+@pytest.mark.parametrize(("pooling", "still"), list(itertools.product([1, 2], [False, True])))
+def test_dividing_the_way_back_into_segments_does_not_change_a_bit(pooling, still, monkeypatch):
+    steps = 40
+    scale = constant_input_scale(steps, 3.0) if still else None
+    current = 2 * torch.randn(1 if still else steps, 2, 6, 8, 5).permute(0, 1, 4, 2, 3)
+    current[..., 0, 0, 0] = float("nan")
+    for gradient in GRADIENTS:
+        neuron = Neuron(5.0, 3.0, gradient=gradient)
+        trace, rate = fused.spike_forward(current, neuron, scale, pooling)
+        results = []
+        for length in (steps, 7, 8, 1):
+            monkeypatch.setattr(kernels, "segment_length", lambda _, length=length: length)
+            results.append(fused.spike_backward(current, torch.ones_like(trace), rate, neuron, scale, pooling))
+        for result in results[1:]:
+            torch.testing.assert_close(result, results[0], rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("layout", ["contiguous", "channels last", "sliced", "transposed", "expanded"])

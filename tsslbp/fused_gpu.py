@@ -5,7 +5,7 @@ Triton is imported where a kernel is launched: a machine without a GPU need not 
 """
 
 import importlib.util
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,22 +23,54 @@ def is_possible(current: Tensor) -> bool:
     return fits and importlib.util.find_spec("triton") is not None
 
 
+class _Launch(NamedTuple):
+    """What both kernels are given.
+
+    Attributes:
+        order: of the axes to work in.
+        source: the current in that order.
+        scales: what it is multiplied with at every step, in the dtype to compute in.
+        numbers: the neuron's constants, likewise.
+    """
+
+    order: tuple[int, ...]
+    source: Tensor
+    scales: Tensor
+    numbers: Tensor
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """T, N, and by how much the current of a step lies after that of the step before: not at all where it is constant."""
+        neurons = self.source[0].numel()
+        return len(self.scales), neurons, 0 if len(self.source) < len(self.scales) else neurons
+
+    @property
+    def programs(self) -> int:
+        """How many programs it takes."""
+        return -(-self.source[0].numel() // _NEURONS_PER_PROGRAM)
+
+
+def _launch(current: Tensor, constants: Neuron, scale: Tensor | None) -> _Launch:
+    order = memory_order(current)
+    numbers = torch.from_numpy(kernel_constants(constants, 1, WORKING[current.dtype])).to(current.device)
+    scales = torch.ones(len(current)) if scale is None else scale
+    return _Launch(order, current.detach().permute(order).contiguous(), scales.to(numbers), numbers)
+
+
 def spike_forward(current: Tensor, constants: Neuron, scale: Tensor | None, pooling: int) -> tuple[Tensor, Tensor]:
     """As the definition's: the trace, pooled where `pooling` > 1, and the firing rate."""
     from tsslbp.gpu_kernels import forward
 
-    order, source, scales, numbers = _arguments(current, constants, scale)
-    trace = torch.empty((len(scales), *source.shape[1:]), dtype=numbers.dtype if pooling > 1 else current.dtype, device=current.device)
-    neurons = source[0].numel()
-    programs = -(-neurons // _NEURONS_PER_PROGRAM)
-    spikes = torch.empty(programs, dtype=torch.int64, device=current.device)
+    launch = _launch(current, constants, scale)
+    shape = (len(launch.scales), *launch.source.shape[1:])
+    trace = torch.empty(shape, dtype=launch.numbers.dtype if pooling > 1 else current.dtype, device=current.device)
+    spikes = torch.empty(launch.programs, dtype=torch.int64, device=current.device)
     with torch.cuda.device_of(current):  # type: ignore[no-untyped-call]
-        forward[(programs,)](
-            source, scales, numbers, trace, spikes, len(scales), neurons, 0 if scale is not None else neurons,
-            size=_NEURONS_PER_PROGRAM, enable_fp_fusion=False,
+        forward[(launch.programs,)](
+            *launch[1:], trace, spikes, *launch.sizes, size=_NEURONS_PER_PROGRAM, enable_fp_fusion=False
         )  # fmt: skip
-    rate = spikes.sum().double() / (len(scales) * neurons)
-    trace = trace.permute(inverse(order))
+    rate = spikes.sum().double() / trace.numel()
+    trace = trace.permute(inverse(launch.order))
     return (trace if pooling == 1 else definition.pool(trace, pooling).to(current.dtype)), rate
 
 
@@ -46,24 +78,14 @@ def spike_backward(current: Tensor, gradient: Tensor, rate: Tensor, constants: N
     """As the definition's: dL/dI from the gradient on the trace."""
     from tsslbp.gpu_kernels import backward
 
-    order, source, scales, numbers = _arguments(current, constants, scale)
-    arrived = gradient if pooling == 1 else definition.unpool(gradient.to(numbers.dtype), pooling)
-    arrived = arrived.permute(order).contiguous()
-    result = torch.empty_like(source)
-    potentials, traces = torch.empty((2, *arrived.shape), dtype=numbers.dtype, device=current.device)
-    neurons = source[0].numel()
+    launch = _launch(current, constants, scale)
+    arrived = gradient if pooling == 1 else definition.unpool(gradient.to(launch.numbers.dtype), pooling)
+    arrived = arrived.permute(launch.order).contiguous()
+    result = torch.empty_like(launch.source)
+    potentials, traces = torch.empty((2, *arrived.shape), dtype=launch.numbers.dtype, device=current.device)
     with torch.cuda.device_of(current):  # type: ignore[no-untyped-call]
-        backward[(-(-neurons // _NEURONS_PER_PROGRAM),)](
-            source, scales, numbers, arrived, result, potentials, traces, rate,
-            len(scales), neurons, 0 if scale is not None else neurons, BUSY_RATE,
+        backward[(launch.programs,)](
+            *launch[1:], arrived, result, potentials, traces, rate, *launch.sizes, BUSY_RATE,
             size=_NEURONS_PER_PROGRAM, still=scale is not None, first_state=constants.rule.first_state, enable_fp_fusion=False,
         )  # fmt: skip
-    return result.permute(inverse(order))
-
-
-def _arguments(current: Tensor, constants: Neuron, scale: Tensor | None) -> tuple[tuple[int, ...], Tensor, Tensor, Any]:
-    """The order of axes to work in, the current in it, the scale of every step, and the constants, both in the dtype to compute in."""
-    order = memory_order(current)
-    numbers = torch.from_numpy(kernel_constants(constants, 1, WORKING[current.dtype])).to(current.device)
-    scales = torch.ones(len(current)) if scale is None else scale
-    return order, current.detach().permute(order).contiguous(), scales.to(numbers), numbers
+    return result.permute(inverse(launch.order))

@@ -8,13 +8,21 @@ Memory seen by a kernel: `current` (S, N), S = T steps, or 1 where the same curr
 (then `current_stride` is 0); everything else (T, N). Constants and state have the element type of `constants`; the
 constants lie in memory, not in the arguments, because an argument that is a Python float arrives as float32.
 
-They are to be launched with `enable_fp_fusion=False`: without fused multiply-adds, forward is the definition to the last
-bit. With TRITON_INTERPRET=1 they run on the CPU, step by step, which is how they are tested without a GPU. Arguments
+They are to be launched with `enable_fp_fusion=False`: without fused multiply-adds, every sum and product of forward is
+rounded as in the definition. With TRITON_INTERPRET=1 they run on the CPU, step by step, which is how they are tested without a GPU. Arguments
 carry no types, as Triton would look for them among its own.
 """
 
 import triton
 import triton.language as tl
+
+
+@triton.jit
+def _advance(v, a, flowing, decay, gain, threshold):
+    """One time step: u[t], whether it spiked, v[t] and a[t]."""
+    u = v * decay + flowing
+    spiked = u > threshold
+    return u, spiked, tl.where(spiked, 0.0, u), a + (spiked.to(a.dtype) - a) * gain
 
 
 @triton.jit
@@ -41,10 +49,7 @@ def forward(current, scale, constants, trace, spikes, steps, neurons, current_st
     count = tl.zeros((size,), dtype=tl.int64)
     for t in range(steps):
         flowing = tl.load(current + t * tl.cast(current_stride, tl.int64) + at, mask=there, other=0.0).to(v.dtype)
-        u = v * decay + flowing * tl.load(scale + t)
-        spiked = u > threshold
-        v = tl.where(spiked, 0.0, u)
-        a = a + (spiked.to(a.dtype) - a) * gain
+        _u, spiked, v, a = _advance(v, a, flowing * tl.load(scale + t), decay, gain, threshold)
         count += (spiked & there).to(tl.int64)
         tl.store(trace + t * row + at, a.to(trace.dtype.element_ty), mask=there)
     tl.store(spikes + tl.program_id(0), tl.sum(count, axis=0))
@@ -55,6 +60,25 @@ def _surrogate(u, threshold, steepness, limit):
     """The logistic derivative of (u - threshold) times the steepness, its argument clamped: even, so |argument| will do."""
     e = tl.exp(-tl.minimum(tl.abs((u - threshold) * steepness), limit))
     return steepness * e / ((1.0 + e) * (1.0 + e))
+
+
+@triton.jit
+def _first_step(u, v, g, warm_up, error, q, gain, synapse_decay, decay, threshold, intra, limit, layer_is_quiet):
+    """One step back of the `2020-10` gradient: G[t], q[t] and dL/dI[t]; `error` is G[t+1], `q` q[t+1], `v` v[t-1]."""
+    spiked = u > threshold
+    error = (g + tl.where(spiked, u * q * intra, 0.0)) * gain + synapse_decay * error
+    sensitivity = tl.maximum(tl.minimum(1.0 / (u - v), limit), -limit)
+    step = tl.where(layer_is_quiet, error * warm_up, tl.where(spiked, error * sensitivity, 0.0))
+    return error, tl.where(spiked, g, decay * q), step
+
+
+@triton.jit
+def _final_step(u, v, a, g, warm_up, error, chained, gain, synapse_decay, decay, threshold, intra, limit, quiet_below):
+    """One step back of the `2021-03` gradient: G[t], g[t] and dL/dI[t]; `error` is G[t+1], `chained` g[t+1], `v` v[t-1]."""
+    error = g * gain + synapse_decay * error
+    at_spike = tl.minimum(1.0 / (u - v), limit) * (error + u * chained * intra)
+    chained = tl.where(u > threshold, at_spike, decay * chained)
+    return error, chained, tl.where(a < quiet_below, error * warm_up, chained)
 
 
 @triton.jit
@@ -92,10 +116,7 @@ def backward(
     a = tl.zeros((size,), dtype=constants.dtype.element_ty)
     for t in range(steps):
         flowing = tl.load(current + t * tl.cast(current_stride, tl.int64) + at, mask=there, other=0.0).to(v.dtype)
-        u = v * decay + flowing * tl.load(scale + t)
-        spiked = u > threshold
-        v = tl.where(spiked, 0.0, u)
-        a = a + (spiked.to(a.dtype) - a) * gain
+        u, _spiked, v, a = _advance(v, a, flowing * tl.load(scale + t), decay, gain, threshold)
         tl.store(potentials + t * row + at, u, mask=there)
         tl.store(traces + t * row + at, a, mask=there)
     # What the block has written, other threads of the block may be the ones to read.
@@ -111,20 +132,16 @@ def backward(
         u = tl.load(potentials + t * row + at, mask=there, other=1.0)
         before = tl.load(potentials + (t - 1) * row + at, mask=there & (t > 0), other=0.0)
         v_before = tl.where(before > threshold, 0.0, before)
-        spiked = u > threshold
-        sensitivity = 1.0 / (u - v_before)  # infinite where nothing has moved, until it is clamped
         warm_up = _surrogate(u, threshold, steepness, surrogate_limit)
         if first_state:
-            error = (g + tl.where(spiked, u * carried * intra, 0.0)) * gain + synapse_decay * error
-            carried = tl.where(spiked, g, decay * carried)
-            bounded = tl.maximum(tl.minimum(sensitivity, limit), -limit)
-            step = tl.where(layer_is_quiet, error * warm_up, tl.where(spiked, error * bounded, 0.0))
+            error, carried, step = _first_step(
+                u, v_before, g, warm_up, error, carried, gain, synapse_decay, decay, threshold, intra, limit, layer_is_quiet
+            )
         else:
-            error = g * gain + synapse_decay * error
-            at_spike = tl.minimum(sensitivity, limit) * (error + u * carried * intra)
-            carried = tl.where(spiked, at_spike, decay * carried)
-            quiet = tl.load(traces + t * row + at, mask=there, other=0.0) < quiet_below
-            step = tl.where(quiet, error * warm_up, carried)
+            trace = tl.load(traces + t * row + at, mask=there, other=0.0)
+            error, carried, step = _final_step(
+                u, v_before, trace, g, warm_up, error, carried, gain, synapse_decay, decay, threshold, intra, limit, quiet_below
+            )
         if still:
             total += step * tl.load(scale + t)
         else:

@@ -69,9 +69,9 @@ def segment_length(steps: int) -> int:
 
 
 def kept_values(steps: int) -> int:
-    """What backward keeps of a neuron: u and a of a segment's steps, and v and a at the start of every segment."""
+    """What backward keeps of a neuron: u and a of a segment's steps and before it, and v and a at the start of every segment."""
     length = segment_length(steps)
-    return 2 * length + 2 * -(-steps // length)
+    return 2 * (length + 1) + 2 * -(-steps // length)
 
 
 def _decode(value: Any) -> Any:
@@ -228,13 +228,13 @@ def forward(current: Any, scale: Any, constants: Any, trace: Any, rows: int, wid
         a = np.zeros(size * segment, constants.dtype)
         sums = np.empty(segment, constants.dtype)
         out = (row * width + first) * channels
+        start, line = (row * size * width + first) * size * channels, width * size * channels
         count = 0
         for t in range(trace.shape[0]):
             source = current[min(t, current.shape[0] - 1)]
             for dy in range(size):
-                start = ((row * size + dy) * width + first) * size * channels
                 part = slice(dy * segment, (dy + 1) * segment)
-                count += _advance(source[start : start + segment], scale[t], constants, v[part], a[part])
+                count += _advance(source[start + dy * line : start + dy * line + segment], scale[t], constants, v[part], a[part])
             _hand_on(a, sums, trace[t, out : out + here * channels], size, channels, constants[9])
         spikes[block] = count
     return int(spikes.sum())
@@ -296,6 +296,38 @@ def _potential_before(u: Any, constants: Any, v: Any) -> None:
 
 
 @_compiled
+def _step_back(
+    kept: Any, at: int, part: Any, g: Any, v: Any, step: Any, error: Any, chained: Any, constants: Any, first_state: bool, quiet: bool
+) -> None:
+    """dL/dI of the step kept at index `at`, into `step`; `v`, of the same size, is used on the way."""
+    u = kept[0, at, part]
+    _surrogates(u, constants, step)
+    _potential_before(kept[0, at - 1, part], constants, v)
+    if first_state:
+        _first_step(u, v, g, step, error, chained, constants, quiet)
+    else:
+        _final_step(u, v, kept[1, at, part], g, step, error, chained, constants)
+
+
+@_compiled
+def _scan(
+    current: Any, scale: Any, constants: Any, begin: int, end: int, start: int, line: int, size: int, v: Any, a: Any, kept: Any, keep: bool
+) -> None:
+    """The steps from `begin` up to `end` of a block, whose rows begin at `start` and lie `line` apart; their u and a are kept or not."""
+    segment = v.size // size
+    for t in range(begin, end):
+        source = current[min(t, current.shape[0] - 1)]
+        for dy in range(size):
+            part = slice(dy * segment, (dy + 1) * segment)
+            flowing = source[start + dy * line : start + dy * line + segment]
+            if keep:
+                u_kept, a_kept = kept[0, t - begin + 1, part], kept[1, t - begin + 1, part]
+                _advance_and_keep(flowing, scale[t], constants, v[part], a[part], u_kept, a_kept)
+            else:
+                _advance(flowing, scale[t], constants, v[part], a[part])
+
+
+@_compiled
 def _write(values: Any, target: Any, weight: Any, add: bool) -> None:
     """Write values, or add them times `weight`."""
     if add:
@@ -336,57 +368,38 @@ def backward(
         here = min(windows, width - first)
         segment = here * size * channels
         n = size * segment
-        # One allocation for all of a block's state: kept u and a of a segment, v and a at the starts, what the scans carry.
-        kept = np.empty((2 * length, n), constants.dtype)
+        # u and a of a segment's steps, after v and a before them; v and a at the start of every segment; what the scans carry.
+        kept = np.empty((2, length + 1, n), constants.dtype)
         starts = np.empty(((steps + length - 1) // length, 2, n), constants.dtype)
         carried = np.zeros((5, n), constants.dtype)
         g = np.empty((2, segment), constants.dtype)
-        v, a = carried[0], carried[1]
-        first_kept = (len(starts) - 1) * length
-        for t in range(first_kept):
-            if t % length == 0:
-                starts[t // length] = carried[:2]
-            source = current[min(t, current.shape[0] - 1)]
-            for dy in range(size):
-                start = ((row * size + dy) * width + first) * size * channels
-                part = slice(dy * segment, (dy + 1) * segment)
-                _advance(source[start : start + segment], scale[t], constants, v[part], a[part])
-        starts[len(starts) - 1] = carried[:2]
-        error, chained, total = carried[2], carried[3], carried[4]
+        v, a, error, chained, total = carried[0], carried[1], carried[2], carried[3], carried[4]
         out = (row * width + first) * channels
-        for begin in range(first_kept, -1, -length):
-            carried[:2] = starts[begin // length]
-            end = min(begin + length, steps)
-            for t in range(begin, end):
-                source = current[min(t, current.shape[0] - 1)]
-                for dy in range(size):
-                    start = ((row * size + dy) * width + first) * size * channels
-                    part = slice(dy * segment, (dy + 1) * segment)
-                    _advance_and_keep(
-                        source[start : start + segment], scale[t], constants, v[part], a[part],
-                        kept[t - begin, part], kept[length + t - begin, part],
-                    )  # fmt: skip
+        start, line = (row * size * width + first) * size * channels, width * size * channels
+        for index in range(len(starts)):
+            starts[index] = carried[:2]
+            if index < len(starts) - 1:
+                _scan(current, scale, constants, index * length, (index + 1) * length, start, line, size, v, a, kept, False)
+        for index in range(len(starts) - 1, -1, -1):
+            begin, end = index * length, min((index + 1) * length, steps)
+            carried[:2] = starts[index]
+            kept[:, 0] = starts[index]
+            _scan(current, scale, constants, begin, end, start, line, size, v, a, kept, True)
             for t in range(end - 1, begin - 1, -1):
                 _take_back(gradient[t, out : out + here * channels], g[0], g[1], size, channels, constants[9])
                 for dy in range(size):
-                    start = ((row * size + dy) * width + first) * size * channels
                     part = slice(dy * segment, (dy + 1) * segment)
-                    u, step = kept[t - begin, part], a[part]
-                    _surrogates(u, constants, step)
-                    if t > begin:
-                        _potential_before(kept[t - begin - 1, part], constants, v[part])
-                    else:
-                        v[part] = starts[begin // length, 0, part]
-                    if first_state:
-                        _first_step(u, v[part], g[1], step, error[part], chained[part], constants, quiet)
-                    else:
-                        _final_step(u, v[part], kept[length + t - begin, part], g[1], step, error[part], chained[part], constants)
+                    into = slice(start + dy * line, start + dy * line + segment)
+                    step = a[part]
+                    _step_back(kept, t - begin + 1, part, g[1], v[part], step, error[part], chained[part], constants, first_state, quiet)
                     if still:
                         _write(step, total[part], scale[t], True)
-                        if t == 0:
-                            _write(total[part], result[0, start : start + segment], scale[t], False)
                     else:
-                        _write(step, result[t, start : start + segment], scale[t], False)
+                        _write(step, result[t, into], scale[t], False)
+        if still:
+            for dy in range(size):
+                into = slice(start + dy * line, start + dy * line + segment)
+                _write(total[dy * segment : (dy + 1) * segment], result[0, into], scale[0], False)
 
 
 @_parallel
