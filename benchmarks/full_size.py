@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"--share: got {options.share}; allowed: above 0, at most 1")
         settings = load_settings(options.params)
         folder = options.output or settings.folders.reports / "benchmark"
-        facts = conditions(available_threads(), given, Path(__file__).parent.parent).facts
+        facts = conditions(available_threads(), ["benchmarks.full_size", *given], Path(__file__).parent.parent).facts
         rows = measure(settings, options.params, options.archive, options.share, ScreenProgress())
     except (ValueError, OSError) as error:
         print(f"benchmarks.full_size: {error}", file=sys.stderr)
@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure(settings: Settings, params: Path, archive: Path, share: float, progress: ScreenProgress) -> list[Row]:
     """Make the archives in a temporary folder, preprocess them, and train a few steps from the arrays."""
     dataset = settings.dataset("nmnist")
+    settings.folders.data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="full-size-", dir=settings.folders.data) as name:
         sizes = {"train": max(1, round(share * dataset.train_samples)), "test": max(1, round(share * dataset.test_samples))}
         made = Archives.make(archive, Path(name), sizes, progress)

@@ -4,6 +4,7 @@ import os
 import platform
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,8 +74,8 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def conditions(threads: int, arguments: list[str], root: Path) -> Conditions:
-    """The conditions now."""
+def conditions(threads: int, command: Sequence[str], root: Path) -> Conditions:
+    """The conditions now; `command` is the module that runs, and its arguments."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     versions = library_versions()
     peers = ", ".join(f"{peer.title} {peer.version or 'not installed'}" for peer in PEERS)
@@ -88,7 +89,7 @@ def conditions(threads: int, arguments: list[str], root: Path) -> Conditions:
         ("libraries beside it", peers),
         ("commit", git_commit(root)),
         ("date", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"),
-        ("command", shlex.join(["python", "-m", "benchmarks", *arguments])),
+        ("command", shlex.join(["python", "-m", *command])),
     )
     return Conditions(facts, load)
 

@@ -44,7 +44,7 @@ class Entry:
         name: on the command line and in the CSV.
         title: as the tables write it.
         kind: whose code it is.
-        library: of a peer, a key of `peers.LIBRARIES`.
+        library: of a peer, a key of `peers.NEURONS`.
         precision: a key of `network.PRECISIONS`.
         compiled: whether a peer goes through torch.compile.
         neurons: the variants of a peer's neuron, the likeliest to be fast first.

@@ -67,7 +67,7 @@ def run(plan: Plan, folder: Path, arguments: Sequence[str], progress: ScreenProg
     """Measure and write; returns whether no contestant failed."""
     cases, sweeps = chosen(plan.settings, plan.cases, plan.quick)
     groups = [*_case_groups(plan, cases), *_sweep_groups(plan, sweeps)]
-    since, around = ProcessorTime.now(), conditions(plan.threads, list(arguments), Path(__file__).parent.parent)
+    since, around = ProcessorTime.now(), conditions(plan.threads, ["benchmarks", *arguments], Path(__file__).parent.parent)
     if around.busy:
         progress.say(f"warning: load {around.load:.2f} before the start: other programs compute, too, and will spoil the numbers")
     parts = [_measured(group, plan.effort, progress) for group in _announced(groups, plan.effort, progress)]

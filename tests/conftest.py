@@ -10,7 +10,15 @@ import torch
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: test_fused_gpu.py runs on any device
 
+from tests.project import ROOT
+from tsslbp.config import Settings, load_settings
 from tsslbp.tracking import Store, finishing, prepare, tracking_store
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """The settings of the published protocol."""
+    return load_settings(ROOT / "params.yaml")
 
 
 @pytest.fixture(scope="session")

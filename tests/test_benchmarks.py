@@ -1,47 +1,23 @@
-"""The benchmark: what it counts, how it splits work among processes, and that its files say the same."""
+"""What the benchmark counts, and what it measures with."""
 
-import csv
-import os
-import re
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import inputs
-from benchmarks.cases import LayerCase, NetworkCase, Sweep, changed, chosen, layer_cases, network_cases, sweeps
+from benchmarks.cases import LayerCase, changed, chosen, layer_cases, sweeps
 from benchmarks.dense import network_products
-from benchmarks.machine import Conditions, ProcessorTime
-from benchmarks.measure import Effort, find_settings, fitting, measure
-from benchmarks.measurement import Measurement
+from benchmarks.measure import Effort, find_settings, measure
 from benchmarks.peer_network import Neurons, PeerNetwork
-from benchmarks.report import Results, markdown
 from benchmarks.roster import DENSE, OURS, PEERS, ROSTER, Setting
-from benchmarks.scaling import points, straight_line
-from benchmarks.table import csv_text
-from benchmarks.worker import Findings, Job, Worker, WorkerError
+from benchmarks.worker import Job
+from tests.benchmark_builders import small
 from tsslbp import notation
-from tsslbp.config import Settings, SettingsError, load_settings
+from tsslbp.config import SettingsError
 from tsslbp.network import SpikingNetwork
 from tsslbp.rules import POOLING_GAIN
-
-ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def settings() -> Settings:
-    return load_settings(ROOT / "params.yaml")
-
-
-def small(settings: Settings, **update: object) -> NetworkCase:
-    """A network of every kind of layer that computes in a millisecond, on made samples."""
-    values = {"architecture": "3C3-P2-5", "padding": 1, "batch_size": 2, **update}
-    return changed(settings, "mnist-cnn", "small", values)
-
 
 # What is counted
 
@@ -182,149 +158,6 @@ def test_a_library_that_is_missing_is_named_with_the_command_to_install_it(setti
     jobs, _, failed = find_settings([Job(small(settings), entry, 1) for entry in (missing, OURS, DENSE)], Effort())
     assert [job.entry for job in jobs] == [OURS, DENSE]
     assert failed[0].note == "not installed: python -m pip install --no-deps -r requirements-bench.txt"
-
-
-# Processes
-
-
-def test_a_contestant_that_fails_is_a_note_and_the_others_go_on(settings):
-    case = small(settings)
-    broken = small(settings, conv_gain="nonsense")  # model_copy checks nothing: the worker stumbles over it
-    broken = replace(broken, name="broken")
-    found = measure([Job(broken, OURS, 1), Job(case, DENSE, 1)], Effort(1, 1, 0.0), lambda _: lambda _: None, modes=("train",))
-    by_case = {m.case.name: m for m in found}
-    assert by_case["broken"].note.startswith("failed: TypeError")
-    assert not by_case["broken"].seconds
-    assert len(by_case["small"].seconds) == 1
-
-
-def test_a_worker_that_is_killed_is_an_error_and_no_hang(settings):
-    with Worker(Job(small(settings), DENSE, 1)) as worker:
-        worker._process.kill()
-        with pytest.raises(WorkerError, match="ended with code -9"):
-            worker.ask("ready")
-
-
-def test_a_worker_leaves_when_it_is_not_wanted_any_more(settings):
-    with Worker(Job(small(settings), DENSE, 1)) as worker:
-        worker.ask("ready")
-        process = worker._process
-    assert process.exitcode == 0
-
-
-def test_effort_gives_few_turns_to_what_is_slow():
-    effort = Effort(repetitions=9, least=3, case_seconds=60)
-    assert [effort.affordable(seconds) for seconds in (0.1, 12, 100)] == [9, 5, 3]
-
-
-def test_sleepers_keep_their_memory_as_far_as_the_largest_fits_beside_them(settings):
-    small_one, middle, large = (Job(small(settings), OURS, 1) for _ in range(3))
-    memory = {large: 6, small_one: 1, middle: 3}
-    assert fitting(memory, 16) == {small_one, middle, large}
-    assert fitting(memory, 10) == {small_one, middle}
-    assert fitting(memory, 9) == {small_one}
-    assert fitting(memory, 5) == set()
-
-
-# Reports
-
-
-def measured(case, entry, seconds, mode="train", peak=3_000_000) -> Measurement:
-    return Measurement(case, entry, mode, seconds, 1, "", Findings((0.1,), "made", 1_000_000, peak))
-
-
-def test_the_tables_and_the_csv_say_the_same(settings):
-    (case,) = network_cases(settings, ["mnist-cnn"])
-    measurements = [measured(case, OURS, (0.02, 0.025, 0.03)), measured(case, DENSE, (0.02,)), measured(case, PEERS[0], (0.05,))]
-    text = markdown(Results(Conditions((("machine", "a"),), 0.0), measurements))
-    rows = {row["contestant"]: row for row in csv.DictReader(csv_text(measurements).splitlines())}
-    ours = rows["tsslbp"]
-    assert float(ours["seconds_median"]) == 0.025
-    assert float(ours["seconds_first_quartile"]) == pytest.approx(0.0225)
-    assert float(ours["samples_per_second"]) == pytest.approx(2000)
-    line = next(line for line in text.splitlines() if line.startswith("| mnist-cnn: "))
-    assert [cell.strip() for cell in line.split("|")[2:4]] == ["2,000 [1,818, 2,222]", "1,000 [1,000, 1,000]"]
-    assert line.rstrip("| ").endswith("2.00")  # 0.05 / 0.025
-    limit = next(line for line in text.splitlines() if line.startswith("| mnist-cnn | 25.0"))
-    assert limit.split("|")[5].strip() == "1.25"
-    assert "do not trust" not in text
-
-
-def test_a_disturbed_or_shortened_run_says_so():
-    text = markdown(Results(Conditions((), 0.0, others=0.2), [], shortened=True))
-    assert "do not trust these numbers" in text
-    assert "A shortened run" in text
-
-
-def test_what_other_programs_take_is_what_is_left_of_the_busy_time():
-    cores = os.cpu_count() or 1
-    before, after = ProcessorTime(0, 100, 10), ProcessorTime(10, 100 + 7 * cores, 10 + 5 * cores)
-    assert before.others_until(after) == pytest.approx(0.2)
-
-
-def test_a_straight_line_is_recognised_and_a_bend_measured():
-    line = straight_line([1, 2, 4], [5.0, 7.0, 11.0])
-    assert (line.offset, line.slope, line.deviation) == pytest.approx((3, 2, 0), abs=1e-9)
-    assert straight_line([1, 2, 4, 8], [1, 4, 16, 64]).deviation > 0.3
-
-
-def test_the_points_of_a_sweep_come_with_their_dense_limit(settings):
-    cases = tuple((value, changed(settings, "mnist-cnn", f"s-{value}", {"batch_size": value})) for value in (1, 2))
-    found = points(Sweep("s", "batch", cases), [measured(cases[0][1], OURS, (0.1,)), measured(cases[0][1], DENSE, (0.05,))])
-    assert [(point.value, point.seconds, point.memory, point.dense.median) for point in found] == [(1, 0.1, 2_000_000, 0.05)]
-
-
-# The command
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def small_project(tmp_path_factory) -> Path:
-    """The settings of the repository with one small network under mnist-cnn's name."""
-    folder = tmp_path_factory.mktemp("project")
-    text = (ROOT / "params.yaml").read_text().replace("architecture: 15C5-P2-40C5-P2-300", "architecture: 2C5-P2-4")
-    (folder / "params.yaml").write_text(text)
-    return folder
-
-
-def test_quick_writes_csv_table_and_figure_of_a_small_case(small_project):
-    done = run(small_project, "--quick", "--cases", "mnist-cnn", "--contestants", "tsslbp", "dense", "--threads", "1")
-    assert done.returncode == 0, done.stderr
-    folder = small_project / ".scratch/benchmark"  # a shortened run leaves the real report alone
-    assert not (small_project / "reports").exists()
-    rows = list(csv.DictReader((folder / "results.csv").open()))
-    assert [(row["contestant"], row["mode"]) for row in rows] == [("tsslbp", "train"), ("dense", "train"), ("tsslbp", "infer")]
-    ours, dense = (float(row["seconds_median"]) for row in rows[:2])
-    text = (folder / "results.md").read_text()
-    assert f"| {ours / dense:.2f} |" in text
-    assert re.search(r"\| commit \| \S+ \|", text)
-    assert "threads | 1 for every contestant" in text
-    assert (folder / "training.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_an_unknown_case_ends_the_command_with_one_line(small_project):
-    done = run(small_project, "--cases", "nonesuch")
-    assert done.returncode == 1
-    assert done.stderr.startswith("benchmarks: --cases: unknown nonesuch; allowed:")
-    assert "Traceback" not in done.stderr
-
-
-def test_bad_arguments_name_what_is_allowed(small_project):
-    done = run(small_project, "--repetitions", "0")
-    assert done.returncode == 2
-    assert "expected a whole number from 1 on" in done.stderr
 
 
 def test_every_name_on_the_roster_is_its_own():

@@ -1,5 +1,6 @@
 """The measurement of full-size recordings: what it makes can be read, differs, and is measured as it says."""
 
+import csv
 import zipfile
 from pathlib import Path
 
@@ -39,6 +40,27 @@ def test_recordings_are_repeated_but_never_the_same(archive, tmp_path):
         assert (np.diff(content["t"]) >= 0).all()
 
 
-def test_a_missing_archive_and_a_wrong_share_are_one_line(tmp_path, capsys):
-    assert main(["--archive", str(tmp_path / "none.zip"), "--params", str(ROOT / "params.yaml"), "--share", "2"]) == 1
-    assert "--share: got 2.0; allowed" in capsys.readouterr().err
+@pytest.mark.slow
+def test_everything_is_measured_and_written(archive, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--archive", str(archive), "--params", str(ROOT / "params.yaml"), "--share", "0.001", "--output", "out"]
+    assert main(arguments) == 0
+    with (tmp_path / "out/full-size.csv").open() as file:
+        measured = {row["what"]: float(row["value"]) for row in csv.DictReader(file)}
+    assert next(iter(measured.values())) == 70  # recordings: a thousandth of 60,000 and 10,000
+    memory = [value for what, value in measured.items() if "peak memory" in what]
+    assert 100 < memory[0] < memory[1] < 10_000  # MB, T = 30 and T = 100
+    text = (tmp_path / "out/full-size.md").read_text()
+    assert f"{memory[1]:,.1f} MB" in text
+    assert "python -m benchmarks.full_size --archive" in text
+    assert not list((tmp_path / "data").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--share", "2"], "--share: got 2.0; allowed"), (["--archive", "none.zip"], "none.zip: missing; run the download")],
+)
+def test_wrong_arguments_are_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--params", str(ROOT / "params.yaml"), *arguments]) == 1
+    assert message in capsys.readouterr().err
