@@ -106,6 +106,14 @@ def test_settings_that_changed_since_the_run_are_named(protocol):
     assert not row.follows_protocol
 
 
+def test_the_device_of_a_row_says_how_many_threads(protocol):
+    record, provenance = make_run(protocol, "fashion-mlp")
+    one, *others = provenance.seeds
+    mixed = provenance.model_copy(update={"seeds": (one.model_copy(update={"threads": 1}), *others)})
+    row = next(row for row in make_rows(protocol, {"fashion-mlp": (record, mixed)}) if row.model == "fashion-mlp")
+    assert row.origin.device == f"{one.device}, 1 thread; {one.device}, {others[0].threads} threads"
+
+
 def test_a_failure_keeps_its_reason_but_not_the_folders(protocol):
     run = make_run(protocol, "mnist-cnn", failed={7: "OSError: /home/someone/project/x.py\nsee https://example.org/a/b " + "y" * 300})
     note = make_rows(protocol, {"mnist-cnn": run})[0].note

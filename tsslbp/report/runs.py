@@ -48,7 +48,7 @@ class Origin:
     Attributes:
         data_checksum: of the arrays that the model was trained on.
         git_commit: commit of the code.
-        device: what it ran on.
+        device: what it ran on, with how many threads.
         hours: wall-clock time of all seeds together, failed ones included; None where nothing ran.
         versions: libraries with their versions.
         started: first day, ISO 8601.
@@ -74,12 +74,17 @@ def origin_of(run: Run | None) -> Origin:
     return Origin(
         data_checksum=record.data.checksum,
         git_commit=", ".join(_distinct(seed.git_commit for seed in seeds)),
-        device=", ".join(_distinct(seed.device for seed in seeds)),
+        device="; ".join(_distinct(_place(seed) for seed in seeds)),
         hours=sum(sum(seed.seconds) for seed in seeds) / 3600,
         versions=", ".join(_versions(seeds)),
         started=min((seed.started for seed in seeds), default="")[: len("2021-03-01")],
         failures=tuple(f"seed {seed.seed} failed: {_brief(seed.failed)}" for seed in seeds if seed.failed and seed.seed not in finished),
     )
+
+
+def _place(seed: SeedProvenance) -> str:
+    """The device and its threads, on which both the bits and the hours depend."""
+    return f"{seed.device}, {seed.threads} thread{'s' if seed.threads != 1 else ''}"
 
 
 def _distinct(values: Iterable[str]) -> list[str]:
