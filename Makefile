@@ -15,7 +15,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup quickstart test test-slow test-all lint repro report ui quickstart-ui plan bench lock
+.PHONY: help setup quickstart test test-slow test-all lint repro recipes ablation raster report ui quickstart-ui plan bench lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -53,6 +53,17 @@ lint: $(READY)
 
 repro: $(READY) ## reproduce the published tables: days on a CPU, see README
 	dvc repro
+
+recipes: $(READY) ## the study: which recipe gives the published numbers? Hours on a CPU
+	dvc repro studies/recipes/dvc.yaml
+	python -m stages.report
+
+ablation: $(READY) ## the study: what does each part of the method do? Hours on a CPU
+	dvc repro studies/ablation/dvc.yaml
+	python -m stages.report
+
+raster: $(READY) ## what the report's picture of one N-MNIST recording shows, from the data and a network
+	python -m stages.raster
 
 plan: $(READY) ## measure what make repro would cost on this machine
 	python -m stages.plan

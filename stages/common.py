@@ -4,12 +4,14 @@ Exit codes: 0 done; 1 something that can be expected went wrong, the message say
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tsslbp.config import Execution, Settings, load_settings
+from tsslbp.files import WriteError
 
 
 def run(
@@ -37,8 +39,13 @@ def run(
     except (ValueError, OSError, MemoryError) as error:
         if options.traceback:
             raise
-        _fail(parser, str(error) or "not enough memory", 1)
+        _fail(parser, f"{error}{_remedy(error)}" or "not enough memory", 1)
     sys.exit(0)
+
+
+def tracking_folder(settings: Settings, params: Path) -> Path:
+    """Where a pipeline's MLflow database lies: beside its settings, or beside their base, whose runs it then shares a page with."""
+    return (settings.base or params).parent
 
 
 def worker_count(execution: Execution) -> int:
@@ -46,6 +53,15 @@ def worker_count(execution: Execution) -> int:
     if execution.workers != "auto":
         return execution.workers
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _remedy(error: Exception) -> str:
+    """What to do about a disk that takes no more, to be put after the error."""
+    if isinstance(error, WriteError) and error.errno in (None, errno.ENOSPC, errno.EDQUOT):
+        return f"{' If so,' if error.errno is None else ';'} make room and run the same command again; it goes on from here"
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return "; make the file system writable and run the same command again"
+    return ""
 
 
 def _fail(parser: argparse.ArgumentParser, message: str, code: int) -> None:

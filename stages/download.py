@@ -9,13 +9,20 @@ from pathlib import Path
 
 from stages.common import run, worker_count
 from stages.progress import ScreenProgress
-from tsslbp.config import Settings
+from tsslbp.config import Dataset, Settings
+from tsslbp.locking import only_process
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
     """Bring the raw files of `--dataset` into `<folders.data>/raw/<dataset>/`."""
     key, data = options.dataset, settings.folders.data
-    dataset, folder, progress = settings.dataset(key), data / "raw" / key, ScreenProgress()
+    dataset = settings.dataset(key)
+    with only_process(data / f".download-{key}.lock", f"download of {key}"):
+        _download(key, dataset, data, worker_count(settings.execution))
+
+
+def _download(key: str, dataset: Dataset, data: Path, workers: int) -> None:
+    folder, progress = data / "raw" / key, ScreenProgress()
     if dataset.kind == "digits":
         from tsslbp.data.digits import write_digits
 
@@ -23,7 +30,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     elif dataset.kind == "simulated-events":
         from tsslbp.data.simulation import write_recordings
 
-        write_recordings(folder, worker_count(settings.execution), progress)
+        write_recordings(folder, workers, progress)
     else:
         from tsslbp.data.sources import fetch
 

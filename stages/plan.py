@@ -1,14 +1,17 @@
 """What `dvc repro` would cost on this machine, before it is paid: `python -m stages.plan`, or `make plan`.
 
-A few steps of every model that is not up to date are timed, on made-up data of the right shape.
+A few steps of every model that is not up to date, those of the studies among them, are timed on made-up data of the right shape.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from stages.common import run
+from stages.studies import load_studies
 from tsslbp.config import Settings
 
 
@@ -22,33 +25,49 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     from tsslbp.provenance import device_name
     from tsslbp.runs import prepare_device
 
-    stale = list(settings.models) if options.all else _stale(settings)
-    if not stale:
+    models = _models({options.params: settings, **load_studies(options.params)}, options.all)
+    if not models:
         print("every model is up to date: there is nothing to train")
         return
     device = prepare_device(settings.execution)
-    table = Table("model", "samples/s", "hours a seed", "hours in all", "disk in all", box=SIMPLE_HEAD, pad_edge=False)
-    hours, disk, seeds = 0.0, 0, len(settings.seeds)
-    for key in stale:
-        print(f"measuring {key} ...", file=sys.stderr, flush=True)
-        cost = measure(settings, key, device, options.seconds)
+    table = Table("model", "samples/s", "seeds", "hours a seed", "hours in all", "disk in all", box=SIMPLE_HEAD, pad_edge=False)
+    hours, disk = 0.0, 0
+    for path, each, key in models:
+        name = key if path == options.params else f"{path.parent.name}: {key}"
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        cost, seeds = measure(each, key, device, options.seconds), len(each.seeds_of(key))
         hours += cost.hours * seeds
         disk += cost.disk_bytes * seeds
-        table.add_row(key, f"{cost.train_rate:,.0f}", f"{cost.hours:,.1f}", f"{cost.hours * seeds:,.1f}", _size(cost.disk_bytes * seeds))
-    table.add_row("all", "", "", f"{hours:,.1f}", _size(disk))
+        rate, once, in_all = f"{cost.train_rate:,.0f}", f"{cost.hours:,.2f}", f"{cost.hours * seeds:,.1f}"
+        table.add_row(name, rate, str(seeds), once, in_all, _size(cost.disk_bytes * seeds))
+    table.add_row("all", "", "", "", f"{hours:,.1f}", _size(disk))
     Console(highlight=False).print(table)
-    print(f"{seeds} seeds each, on {device_name(str(device))}. Seeds with a live checkpoint take less; data need up to 2 GB more.")
+    print(f"On {device_name(str(device))}. Seeds with a live checkpoint take less; data need up to 2 GB more.")
 
 
-def _stale(settings: Settings) -> list[str]:
-    """The models whose stage `train` has something to do, in the order of the settings."""
-    done = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], capture_output=True, text=True, check=False)
+def _models(pipelines: dict[Path, Settings], up_to_date_too: bool) -> list[tuple[Path, Settings, str]]:
+    """Every model of the pipelines, or those whose stage `train` has something to do, in the order of the settings."""
+    models = [(path, settings, key) for path, settings in pipelines.items() for key in settings.models]
+    if up_to_date_too:
+        return models
+    stale = _stale([path.parent / "dvc.yaml" for path in pipelines])
+    return [(path, settings, key) for path, settings, key in models if stage_name(path.parent / "dvc.yaml", key) in stale]
+
+
+def stage_name(pipeline: Path, key: str) -> str:
+    """What DVC calls the training of a model: with the path of its dvc.yaml, unless that is the one in the project's root."""
+    return f"train@{key}" if pipeline == Path("dvc.yaml") else f"{pipeline}:train@{key}"
+
+
+def _stale(pipelines: Sequence[Path]) -> set[str]:
+    """The stages of these pipelines that have something to do."""
+    command = [sys.executable, "-m", "dvc", "status", "--json", *map(str, pipelines)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ValueError(
             f"dvc status failed: {done.stderr.strip() or done.stdout.strip()}; `--all` measures every model without asking DVC"
         )
-    stages = json.loads(done.stdout)
-    return [key for key in settings.models if f"train@{key}" in stages]
+    return set(json.loads(done.stdout))
 
 
 def _size(count: int) -> str:

@@ -6,14 +6,15 @@ from stages.common import run, worker_count
 from stages.progress import ScreenProgress
 from tsslbp.config import Settings
 from tsslbp.data.preprocessing import preprocess
+from tsslbp.locking import only_process
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
     """Convert `<folders.data>/raw/<dataset>/` into `<folders.data>/processed/<dataset>/`."""
     key, data, progress = options.dataset, settings.folders.data, ScreenProgress()
-    record = preprocess(
-        key, settings.dataset(key), data / "raw" / key, data / "processed" / key, worker_count(settings.execution), progress
-    )
+    dataset, workers = settings.dataset(key), worker_count(settings.execution)
+    with only_process(data / f".preprocess-{key}.lock", f"preprocessing of {key}"):
+        record = preprocess(key, dataset, data / "raw" / key, data / "processed" / key, workers, progress)
     for note in record.subset:
         progress.say(f"warning: these are NOT the official data of {record.title}, but {note}")
 

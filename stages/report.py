@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.common import run
+from stages.common import run, tracking_folder
+from stages.studies import load_studies
 from tsslbp.config import Settings
 
 if TYPE_CHECKING:
@@ -23,15 +24,18 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     """Read the records, compare them with MLflow, write the report; put its short table into a README on request."""
     from tsslbp.report.rows import make_rows
     from tsslbp.report.runs import read_runs
+    from tsslbp.report.studies import make_studies
     from tsslbp.report.writing import write_reports
 
     runs = read_runs(settings, settings.folders.runs)
-    if options.show:
-        _show(make_rows(settings, runs))
-        return
-    agree_with_mlflow(settings, runs, options.params.parent)
     rows = make_rows(settings, runs)
-    write_reports(settings, rows, runs, settings.folders.reports)
+    if options.show:
+        _show(rows)
+        return
+    studies = {path.parent.name: (study, read_runs(study, study.folders.runs)) for path, study in load_studies(options.params).items()}
+    for pipeline, measured in ((settings, runs), *studies.values()):
+        agree_with_mlflow(pipeline, measured, tracking_folder(pipeline, options.params))
+    write_reports(settings, rows, runs, settings.folders.reports, make_studies(studies, settings, runs))
     _show(rows)
     print(f"written: {settings.folders.reports}/results.html, .md, .tex, .csv and figures/")
     if options.readme:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.common import run
+from stages.common import run, tracking_folder
 from tsslbp.config import Settings
 
 if TYPE_CHECKING:
@@ -36,16 +36,18 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
 def _train(settings: Settings, key: str, params: Path) -> None:
     from tsslbp.records import write_record
     from tsslbp.runs import ModelRun, prepare_device
-    from tsslbp.tracking import LiveLog, tracking_store
+    from tsslbp.tracking import LiveLog, identity, tracking_store
 
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
     for note in model.data.subset:
         _warn(f"{key}: these are NOT the official data of {model.data.title}, but {note}")
-    store = tracking_store(params.parent, os.environ.get("MLFLOW_TRACKING_URI"))
+    store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
     with LiveLog(store, _warn, remedy=f"python -m stages.report --params {params}") as log:
-        outcomes = [_train_seed(model, seed, log) for seed in settings.seeds]
+        outcomes = [_train_seed(model, seed, log) for seed in settings.seeds_of(key)]
         record, provenance = model.record(outcomes), model.provenance(outcomes)
         if not record.seeds:
+            first = outcomes[0].provenance
+            log.fail(identity(record, first.seed, model.run_id(first.seed), first).parent(), f"every seed failed: {first.failed}")
             raise ValueError(f"{key}: every seed failed; the messages above say how")
         write_record(settings.folders.runs / key, record, provenance)
         log.model(record, provenance, partial(_weights, model))

@@ -15,7 +15,7 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-from stages.common import run
+from stages.common import run, tracking_folder
 from tsslbp.config import Settings
 from tsslbp.tracking import Store, prepare, tracking_store
 
@@ -31,7 +31,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         OSError: the port is taken, or the server did not start.
         TrackingError: the database cannot be opened.
     """
-    store = tracking_store(options.params.parent, os.environ.get("MLFLOW_TRACKING_URI"))
+    store = tracking_store(tracking_folder(settings, options.params), os.environ.get("MLFLOW_TRACKING_URI"))
     if store.uri.startswith(("http:", "https:")):
         print(f"MLFLOW_TRACKING_URI names a server: open {store.shown} in a browser")
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: test_fused_gpu.py runs on any device
@@ -13,6 +14,10 @@ if not torch.cuda.is_available():
 from tests.project import ROOT
 from tsslbp.config import Settings, load_settings
 from tsslbp.tracking import Store, finishing, prepare, tracking_store
+
+# How many inputs each reader of test_fuzzing.py gets: in `make test`, and in `make test-slow`.
+settings.register_profile("quick", max_examples=45, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=900)
 
 
 @pytest.fixture(scope="session")

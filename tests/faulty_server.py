@@ -1,5 +1,8 @@
 """A web server on this machine that answers each path as a test tells it to."""
 
+import os
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.requests.append((self.path, self.headers.get("Range")))
-        self.server.answers[self.path](self)
+        self.server.answers.get(self.path, self.server.otherwise)(self)
 
     def log_message(self, *arguments):
         pass
@@ -38,6 +41,44 @@ def whole(body: bytes, **headers: str) -> Answer:
 def truncated(body: bytes, sent: int) -> Answer:
     """Promises the whole body, sends a part, hangs up."""
     return lambda handler: handler.reply(200, body[:sent], len(body))
+
+
+def stalled(body: bytes, sent: int, seconds: float) -> Answer:
+    """Promises the whole body, sends a part, and then nothing for so long."""
+
+    def answer(handler):
+        handler.reply(200, body[:sent], len(body))
+        time.sleep(seconds)
+
+    return answer
+
+
+def dripping(body: bytes, piece: int, pause: float) -> Answer:
+    """Sends the whole body, a little now and then."""
+
+    def answer(handler):
+        handler.reply(200, b"", len(body))
+        for start in range(0, len(body), piece):
+            handler.wfile.write(body[start : start + piece])
+            time.sleep(pause)
+
+    return answer
+
+
+def reset(body: bytes, sent: int) -> Answer:
+    """Promises the whole body, sends a part, and slams the door: TCP's RST, not its FIN."""
+
+    def answer(handler):
+        handler.reply(200, body[:sent], len(body))
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(handler.connection.detach())
+
+    return answer
+
+
+def literally(answer: bytes) -> Answer:
+    """Sends these bytes, HTTP or not, and hangs up."""
+    return lambda handler: handler.wfile.write(answer)
 
 
 def ranged(body: bytes, at_most: int | None = None) -> Answer:
@@ -80,6 +121,7 @@ class FaultyServer(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: dict[str, Answer] = {}
+        self.otherwise: Answer = status(404)
         self.requests: list[tuple[str, str | None]] = []
 
     def at(self, path: str, answer: Answer) -> str:

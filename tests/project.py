@@ -5,10 +5,20 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 MODEL = "digits-mlp"
+
+
+def small_settings(epochs: int = 3, models: Iterable[str] = (MODEL,), architecture: str = "60") -> str:
+    """The quickstart's settings, with these models alone: all of them MODEL, with a smaller network and fewer epochs."""
+    text = (ROOT / "quickstart/params.yaml").read_text()
+    section = text[text.index(f"  {MODEL}:") : text.index("  digits-cnn:")]
+    sections = [section.replace(f"  {MODEL}:", f"  {model}:") for model in models]
+    text = text[: text.index("models:\n")] + "models:\n" + "".join(sections) + text[text.index("published:") :]
+    return re.sub(r"epochs: \d+", f"epochs: {epochs}", text).replace("architecture: 400-400", f"architecture: {architecture}")
 
 
 class Project:
@@ -17,11 +27,7 @@ class Project:
     def __init__(self, folder: Path, database: Path | None = None, epochs: int = 3) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        text = (ROOT / "quickstart/params.yaml").read_text().replace("quickstart/", "")
-        models = text[text.index(f"  {MODEL}:") : text.index("  digits-cnn:")]
-        text = text[: text.index("models:\n")] + "models:\n" + models + text[text.index("published:") :]
-        text = re.sub(r"epochs: \d+", f"epochs: {epochs}", text).replace("architecture: 400-400", "architecture: 60")
-        self.params.write_text(text)
+        self.params.write_text(small_settings(epochs).replace("quickstart/", ""))
         if database is not None:
             shutil.copy(database, folder / "mlflow.db")
 
@@ -53,8 +59,13 @@ class Project:
         self.run("download", "--dataset", "digits")
         self.run("preprocess", "--dataset", "digits")
 
-    def results(self) -> dict[str, bytes]:
+    def results(self, model: str = MODEL) -> dict[str, bytes]:
         """The files that have to be equal for equal settings: metrics, history, record and weights."""
-        runs, weights = self.folder / "reports/runs" / MODEL, self.folder / "checkpoints" / MODEL
-        files = [runs / name for name in ("metrics.json", "history.csv", "record.json")] + sorted(weights.glob("*.safetensors"))
-        return {path.name: path.read_bytes() for path in files}
+        return results(self.folder, model)
+
+
+def results(folder: Path, model: str = MODEL) -> dict[str, bytes]:
+    """`Project.results` of any folder that holds `reports/` and `checkpoints/`."""
+    runs, weights = folder / "reports/runs" / model, folder / "checkpoints" / model
+    files = [runs / name for name in ("metrics.json", "history.csv", "record.json")] + sorted(weights.glob("*.safetensors"))
+    return {path.name: path.read_bytes() for path in files}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.studies import load_studies
 from tsslbp.config import Settings, load_settings
 from tsslbp.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
 from tsslbp.report.runs import Run
@@ -24,6 +25,32 @@ def mixed_runs(settings: Settings) -> dict[str, Run]:
         "mnist-cnn": make_run(settings, "mnist-cnn", epochs=100, plateau=99.48),
         "nmnist-cnn-t30": make_run(settings, "nmnist-cnn-t30", seeds=(0, 1), plateau=91, subset=(note,), failed={2: "out of memory"}),
         "fashion-mlp": make_run(settings, "fashion-mlp", seeds=(3,), epochs=7, plateau=89.6),
+    }
+
+
+def study_settings() -> dict[str, Settings]:
+    """The studies of the published protocol."""
+    return {path.parent.name: study for path, study in load_studies(PARAMS).items()}
+
+
+def study_runs(studies: dict[str, Settings]) -> dict[str, dict[str, Run]]:
+    """One recipe like the published row, one below it, a short look at a third; some ablations of either model."""
+    recipes, ablation = studies["recipes"], studies["ablation"]
+    plateaus = {"2021-03": 89.1, "surrogate": 88.0, "no-warmup": 60.0, "no-intra": 89.12, "filtered-once": 89.6}
+    variants = {f"fashion-mlp-{name}": plateau for name, plateau in plateaus.items()} | {
+        "mnist-cnn-2021-03": 99.0,
+        "mnist-cnn-surrogate": 98.8,
+    }
+    return {
+        "recipes": {
+            "fashion-mlp-2020-10": make_run(recipes, "fashion-mlp-2020-10", epochs=100, plateau=89.72),
+            "fashion-mlp-filtered-once": make_run(recipes, "fashion-mlp-filtered-once", epochs=100, plateau=88.9),
+            "mnist-cnn-2020-10": make_run(recipes, "mnist-cnn-2020-10", seeds=(0,), epochs=20),
+        },
+        "ablation": {
+            key: make_run(ablation, key, seeds=ablation.seeds_of(key), epochs=ablation.model(key).epochs, plateau=plateau)
+            for key, plateau in variants.items()
+        },
     }
 
 

@@ -69,6 +69,12 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, limits, message):
         read_all(path, limits)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_entry_of_a_method_that_unpacks_without_limit_is_refused(tmp_path, method):
+    with pytest.raises(ArchiveError, match=f"entry 'x' is packed by method {method}, not by deflate; refused"):
+        read_all(make_zip(tmp_path / "a.zip", [("x", b"1" * 50)], method))
+
+
 def patch_sizes(path, packed=None, unpacked=None, number=0):
     """Overwrite what the central directory says of one entry's sizes."""
     data = bytearray(path.read_bytes())

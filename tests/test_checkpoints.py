@@ -23,12 +23,17 @@ def progress(key="k"):
     return Progress(key, weights, {"state": {0: {"step": torch.tensor(1.0)}}}, weights, (row,), (1.5,), ((1, 0), (0, 2)))
 
 
+def assert_same(loaded, saved):
+    for part in ("history", "seconds", "confusion", "optimizer"):
+        assert getattr(loaded, part) == getattr(saved, part)
+    for mine, theirs in ((loaded.weights, saved.weights), (loaded.best_weights, saved.best_weights)):
+        assert torch.equal(mine["layers.0.weight"], theirs["layers.0.weight"])
+
+
 def test_progress_comes_back_as_it_was(tmp_path):
     path, saved = tmp_path / "a" / "seed.pt", progress()
     save_progress(path, saved)
-    loaded = load_progress(path, "k")
-    assert (loaded.history, loaded.seconds, loaded.confusion) == (saved.history, saved.seconds, saved.confusion)
-    assert torch.equal(loaded.weights["layers.0.weight"], saved.weights["layers.0.weight"])
+    assert_same(load_progress(path, "k"), saved)
     assert [entry.name for entry in path.parent.iterdir()] == ["seed.pt"]
 
 
@@ -45,6 +50,23 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage == "half" else damage)
     with pytest.raises(CheckpointError, match=r"seed\.pt: is damaged"):
         load_progress(path, "k")
+
+
+def test_a_flipped_bit_anywhere_in_a_checkpoint_is_found(tmp_path):
+    """Or does not matter: then what is loaded is what was saved."""
+    path = tmp_path / "seed.pt"
+    saved = progress()
+    save_progress(path, saved)
+    whole, found = path.read_bytes(), 0
+    for at in range(0, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        try:
+            loaded = load_progress(path, "k")
+        except CheckpointError:
+            found += 1
+        else:
+            assert_same(loaded, saved)
+    assert found > len(whole) // 7 // 2
 
 
 @pytest.mark.parametrize("save", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))])

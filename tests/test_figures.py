@@ -14,6 +14,7 @@ from tsslbp.report.canvas import BLUE, DOTS_PER_INCH, WIDTH_INCHES
 from tsslbp.report.figures import confusion_matrix, firing_rates, learning_curves
 from tsslbp.report.forest import ablation, comparison
 from tsslbp.report.raster import raster
+from tsslbp.report.recording import Recording
 from tsslbp.report.rows import make_rows
 from tsslbp.report.statistics import paired_difference
 
@@ -162,11 +163,23 @@ def test_ablation_gives_variant_minus_baseline():
         "surrogate": paired_difference({0: 88.0, 1: 88.3, 2: 88.2}, baseline),
         "no warm-up": paired_difference({1: 89.7}, baseline),
     }
-    picture = ablation(differences, "2021-03", "Fashion-MNIST", "abcdef0123456789")
+    picture = ablation("fashion-mlp", differences, "Fashion-MNIST", "abcdef0123")
     assert "surrogate −0.93; no warm-up +0.50" in picture.alt
     for fact in ("Fashion-MNIST", "surrogate n = 3", "no warm-up n = 1", "Commit abcdef0123."):
         assert fact in picture.caption
     assert (np.abs(pixels(picture)[:, :, :3] - mpl.colors.to_rgb(BLUE)).max(axis=2) < 0.01).sum() > 500
+
+
+def test_one_variant_that_hardly_learns_leaves_room_for_the_others(drawn):
+    """It is 30 points below; the frame fits the others, and an arrow stands at its edge."""
+    baseline = {0: 89.0, 1: 89.2}
+    gains = {"better": 0.4, "like": 0.01, "worse": -0.3, "broken": -30.0}
+    differences = {
+        name: paired_difference({seed: value + gain for seed, value in baseline.items()}, baseline) for name, gain in gains.items()
+    }
+    picture = ablation("fashion-mlp", differences, "Fashion-MNIST", "abc")
+    assert -2 < float(drawn[None][0]) < -0.4  # the last mark that was drawn
+    assert "broken −30.00" in picture.alt and "an arrow: beyond the frame" in picture.caption
 
 
 def test_raster_counts_what_it_shows():
@@ -174,6 +187,6 @@ def test_raster_counts_what_it_shows():
     events = np.zeros(200, dtype=[("x", "u1"), ("y", "u1"), ("p", "u1"), ("t", "i4")])
     events["t"], events["x"], events["p"] = np.sort(rng.integers(0, 90_000, 200)), rng.integers(0, 34, 200), rng.integers(0, 2, 200)
     binned = np.unique(np.stack([events["t"] // 3000, events["p"], events["y"], events["x"]], axis=1), axis=0)
-    picture = raster(events, events[:150], binned, {"1": rng.random((30, 50)) < 0.1}, 3000, "N-MNIST, n = 1, commit abc.")
+    picture = raster(Recording(events, events[:150], binned, {"1": rng.random((30, 50)) < 0.1}, 3000, "N-MNIST, n = 1, commit abc."))
     assert f"200 events, 150 after stabilising, {len(binned)} binned" in picture.alt
     assert picture.caption.endswith("N-MNIST, n = 1, commit abc.")

@@ -8,16 +8,17 @@ import yaml
 from tsslbp import provenance
 
 ROOT = Path(__file__).parent.parent
+PIPELINES = ["dvc.yaml", "quickstart/dvc.yaml", "studies/recipes/dvc.yaml", "studies/ablation/dvc.yaml"]
 
 
-@pytest.mark.parametrize("pipeline", ["dvc.yaml", "quickstart/dvc.yaml"])
+@pytest.mark.parametrize("pipeline", PIPELINES)
 def test_dvc_watches_exactly_the_files_that_decide_the_numbers(pipeline):
     stages = yaml.safe_load((ROOT / pipeline).read_text())["stages"]
     watched = {dep.removeprefix("tsslbp/") for dep in stages["train"]["do"]["deps"] if dep.startswith("tsslbp/")}
     assert watched == set(provenance.METHOD_FILES)
 
 
-@pytest.mark.parametrize("pipeline", ["dvc.yaml", "quickstart/dvc.yaml"])
+@pytest.mark.parametrize("pipeline", PIPELINES)
 def test_every_dependency_in_the_code_exists(pipeline):
     stages = yaml.safe_load((ROOT / pipeline).read_text())["stages"]
     for stage in stages.values():

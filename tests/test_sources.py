@@ -3,10 +3,9 @@ import os
 
 import pytest
 
-from tests.faulty_server import redirect, serving, slow, status, truncated, whole
+from tests.faulty_server import serving, whole
 from tests.source_builders import BODY, KEY, NAME, SUBSET, Place, make_dataset, md5
 from tsslbp.data.sources import SourceError, combined_checksum, verify
-from tsslbp.data.transfer import Patience
 
 
 @pytest.fixture
@@ -57,39 +56,6 @@ def test_a_wrong_mirror_is_refused_but_not_touched(place, server):
     assert place.target.read_bytes() == BODY
     assert (place.mirror / KEY / NAME).read_bytes() == b"wrong"
     assert not place.refused.exists()
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        (status(404), "HTTP 404 Not Found"),
-        (status(403), "HTTP 403 Forbidden"),
-        (status(500), "HTTP 500 Internal Server Error"),
-        (status(429), "HTTP 429"),
-        (whole(b"<!DOCTYPE html><title>Log in</title>"), "looks like an HTML page"),
-        (whole(b"\n <HTML><body>404"), "looks like an HTML page"),
-        (whole(b"other bytes"), f"checksum {md5(b'other bytes')}, expected {md5(BODY)}"),
-        (whole(b""), f"expected {md5(BODY)}"),
-        (truncated(BODY, 700), f"truncated: 700 of {len(BODY)} bytes"),
-        (slow(3.0), "no answer"),
-        (redirect("/other"), "HTTP 404"),
-        (redirect("/f"), "Exceeded 30 redirects"),
-    ],
-)
-def test_every_fault_is_named_and_the_next_source_tried(place, server, answer, reason):
-    first, second = server.at("/f", answer), server.at("/other", status(404))
-    patience = Patience(connect=1, read=0.2, attempts=2, backoff=0.01, offline=5)
-    with pytest.raises(SourceError) as error:
-        place.fetch(first, second, patience=patience)
-    lines = str(error.value).splitlines()
-    assert NAME in lines[0]
-    assert reason in next(line for line in lines if first in line)
-    assert "HTTP 404" in next(line for line in lines if second in line)
-    assert "TSSLBP_MIRROR" in lines[-1]
-    assert not place.target.exists()
-    server.at("/other", whole(BODY))
-    place.fetch(first, second, patience=patience)
-    assert place.target.read_bytes() == BODY
 
 
 def test_what_was_refused_is_kept_aside(place, server):

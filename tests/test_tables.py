@@ -195,6 +195,7 @@ def test_a_verdict_on_unlike_runs_stands_in_parentheses(rows):
 
 def test_the_answer_counts_the_rows(protocol, rows):
     assert answer(rows)[0].startswith("3 of 7 rows were run, 1 in full")
+    assert answer(rows)[0].endswith("; not run: nmnist-cnn-t100, fashion-cnn, cifar10-cnn, cifar10-wide.")
     assert answer(make_rows(protocol, {}))[0] == "None of the 7 rows has been run yet."
     nothing_to_compare = make_rows(protocol, {"cifar10-wide": make_run(protocol, "cifar10-wide", epochs=150)})
     assert "nothing to compare with" in answer(nothing_to_compare)[1]
@@ -209,7 +210,8 @@ def test_the_answer_counts_the_verdicts_of_full_rows_only(protocol):
         "cifar10-wide": make_run(protocol, "cifar10-wide", epochs=150),
         "fashion-cnn": make_run(protocol, "fashion-cnn", plateau=20.0),
     }
-    assert "1 higher, 1 lower, 1 without published runs" in answer(make_rows(protocol, runs))[1]
+    expected = "1 higher (fashion-mlp); 1 lower (mnist-cnn); 1 without published runs to compare with (cifar10-wide), by"
+    assert expected in answer(make_rows(protocol, runs))[1]
 
 
 def test_the_readme_keeps_all_but_the_table():

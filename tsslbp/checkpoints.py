@@ -1,7 +1,8 @@
 """Live checkpoints and finished weights on disk. Loading either cannot run code, and a damaged one is refused."""
 
+import io
 import json
-import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,11 @@ class Progress:
 def save_progress(path: Path, progress: Progress) -> None:
     """Write a checkpoint, whole or not at all."""
     stored = vars(progress) | {"history": [epoch.model_dump() for epoch in progress.history]}
+    # By way of memory: where a disk is full, PyTorch's own writer does not say so, and safetensors' neither.
+    buffer = io.BytesIO()
+    torch.save(stored, buffer)
     with whole_file(path) as partial:
-        torch.save(stored, partial)
+        partial.write_bytes(buffer.getbuffer())
 
 
 def load_progress(path: Path, key: str) -> Progress:
@@ -60,10 +64,13 @@ def load_progress(path: Path, key: str) -> Progress:
         CheckpointError: it is damaged, holds anything but plain data, or belongs to another run.
     """
     try:
+        _check_bytes(path)
         stored = torch.load(path, weights_only=True, map_location="cpu")
         history = tuple(Epoch.model_validate(epoch) for epoch in stored.pop("history"))
         progress = Progress(history=history, **stored)
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the interpreter of its pickle do
         raise CheckpointError(
             f"checkpoint {path}: is damaged or no checkpoint ({_first_line(error)}); delete it to start this seed over"
         ) from None
@@ -72,12 +79,23 @@ def load_progress(path: Path, key: str) -> Progress:
     return progress
 
 
+def _check_bytes(path: Path) -> None:
+    """Compare a checkpoint with the checksums in it, which PyTorch writes but does not look at: a flipped bit would be trained on."""
+    with zipfile.ZipFile(path) as archive:
+        if (damaged := archive.testzip()) is not None:
+            raise ValueError(f"the checksum of {damaged} is wrong")
+        # One that is marked as a folder would be read as whatever memory holds.
+        if any(entry.external_attr for entry in archive.infolist()):
+            raise ValueError("an entry is marked as what it is not")
+
+
 def save_weights(path: Path, weights: Weights, metadata: dict[str, str]) -> None:
     """Write weights as safetensors, whole or not at all; `metadata` says what network they are of."""
     # One entry, because safetensors writes several in random order: equal weights are to be equal files.
     described = {METADATA: json.dumps(metadata, sort_keys=True)}
+    content = safetensors.torch.save({name: weight.contiguous() for name, weight in weights.items()}, described)
     with whole_file(path) as partial:
-        safetensors.torch.save_file({name: weight.contiguous() for name, weight in weights.items()}, partial, described)
+        partial.write_bytes(content)
 
 
 def load_weights(path: Path) -> tuple[Weights, dict[str, str]]:
@@ -90,7 +108,7 @@ def load_weights(path: Path) -> tuple[Weights, dict[str, str]]:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a dict
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
+    except (OSError, ValueError, RecursionError, safetensors.SafetensorError) as error:
         raise CheckpointError(
             f"weights {path}: cannot be read ({_first_line(error)}); train the model, or fetch the file with `dvc pull`"
         ) from None

@@ -1,7 +1,8 @@
 """params.yaml -> frozen, validated settings. Every check of a setting happens here, once, before any work starts.
 
 `load_settings` is the border: what it returns is right, so no other module checks a setting again. pydantic does the
-checking (strictly: "100" is no number); what it finds is put as "where: what arrived; what is allowed".
+checking (strictly: "100" is no number); what it finds is put as "where: what arrived; what is allowed". A file may have a
+base that it takes settings from, see `inheritance.py`; what comes out is the same as if it had said all of it.
 """
 
 import hashlib
@@ -10,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 
 from tsslbp import notation
+from tsslbp.inheritance import BASE, read_with_base
 from tsslbp.sections import (
     CountLossSettings,
     Dataset,
@@ -22,15 +23,15 @@ from tsslbp.sections import (
     KernelLossSettings,
     Key,
     Model,
-    Natural,
     Published,
     Recipe,
     Section,
+    Seeds,
     SourceFile,
     Subset,
     Training,
 )
-from tsslbp.settings_file import UniqueKeyLoader, explain, shown
+from tsslbp.settings_file import SettingsError, explain, printable
 
 __all__ = [
     "CountLossSettings",
@@ -53,15 +54,12 @@ __all__ = [
 T = TypeVar("T")
 
 
-class SettingsError(ValueError):
-    """A setting that is unknown, missing or impossible; the message says which, what is allowed and where."""
-
-
 class Settings(Section):
-    """The whole of a params.yaml."""
+    """The whole of a params.yaml. `base`: the file that it took settings from, if any."""
 
+    base: Path | None = None
     experiment: str = Field(min_length=1)
-    seeds: tuple[Natural, ...] = Field(min_length=1)
+    seeds: Seeds
     folders: Folders
     execution: Execution
     training: Training
@@ -69,14 +67,6 @@ class Settings(Section):
     models: dict[Key, Model] = Field(min_length=1)
     published: dict[Key, Published]
     datasets: dict[Key, Dataset]
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(map(str, twice))} stands there more than once; every seed is one run")
-        return seeds
 
     def model(self, key: str) -> Model:
         """The model of this name; an unknown one is a SettingsError that lists those there are."""
@@ -86,11 +76,16 @@ class Settings(Section):
         """The dataset of this name; an unknown one is a SettingsError that lists those there are."""
         return _known(self.datasets, key, "dataset")
 
+    def seeds_of(self, key: str) -> tuple[int, ...]:
+        """The seeds of a model: its own where it has some, otherwise those of all."""
+        return self.model(key).seeds or self.seeds
+
     def identity(self, key: str) -> dict[str, Any]:
         """Everything that decides a model's weights, apart from seed, data, code and the number of epochs.
 
         The epochs are left out because the learning rate is constant: the first hundred epochs of a longer run are
-        the shorter run, so a raised number of epochs goes on from the checkpoint.
+        the shorter run, so a raised number of epochs goes on from the checkpoint. Names are no part of it either: a
+        model's `seeds` and what it is `like` are never dumped.
         """
         model = self.model(key)
         dataset = self.dataset(model.dataset)
@@ -123,15 +118,9 @@ def load_settings(path: str | Path) -> Settings:
         SettingsError: the file cannot be read, is no YAML, or holds a value that is unknown, missing or impossible.
     """
     path = Path(path)
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506 - a SafeLoader
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read: {error}") from None
-    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
-        # PyYAML lets out what its conversions raise: ValueError for the date 2001-99-99, KeyError for "!!bool x".
-        raise SettingsError(f"{path}: is no valid YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise SettingsError(f"{path}: expected sections such as 'models:', found {shown(raw)}")
+    raw = read_with_base(path)
+    # Loaded by itself, so that what is wrong in the base is told with the base's own name.
+    base = None if raw.get(BASE) is None else load_settings(raw[BASE])
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
@@ -140,14 +129,24 @@ def load_settings(path: str | Path) -> Settings:
     problems += [
         f"published.{key}: no such model; allowed: {', '.join(settings.models)}" for key in settings.published if key not in settings.models
     ]
+    if base is not None:
+        problems += _shared_folders(settings.folders, base.folders)
     if problems:
-        raise SettingsError("\n".join(f"{path}: {problem}" for problem in problems))
+        raise SettingsError("\n".join(f"{path}: {printable(problem)}" for problem in problems))
     return settings
+
+
+def _shared_folders(own: Folders, base: Folders) -> list[str]:
+    """The folders in which a file would write over its base's results; the data are shared on purpose."""
+    names = [name for name in Folders.model_fields if name != "data" and getattr(own, name) == getattr(base, name)]
+    return [f"folders.{name}: got '{getattr(own, name)}', which holds the base's results; choose another" for name in names]
 
 
 def _model_problems(settings: Settings, key: str) -> Sequence[str]:
     """What is wrong with a model in the light of the other sections."""
     model, where, problems = settings.models[key], f"models.{key}", []
+    if model.like is not None and settings.base is None:
+        problems.append(f"{where}.like: got {model.like!r}, but this file has no base; name one, as in 'base: ../../params.yaml'")
     if model.recipe not in settings.recipes:
         problems.append(f"{where}.recipe: got {model.recipe!r}; allowed: {', '.join(settings.recipes)}")
     if model.dataset not in settings.datasets:

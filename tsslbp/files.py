@@ -1,11 +1,17 @@
 """Files written whole or not at all, and checksums."""
 
+import fcntl
+import glob
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+
+class WriteError(OSError):
+    """A file that cannot be written; what was there before is there still. Without an `errno` it asks whether the disk is full."""
 
 
 @contextmanager
@@ -13,20 +19,49 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it there when the block ends well, remove it when it does not.
 
     The data reach the disk before the name does, so a reader finds the old file or the new one, never a part. The
-    temporary name starts with a dot and ends with ".partial": what a kill leaves behind cannot pass for a result.
+    temporary name starts with a dot and ends with ".partial": what a kill leaves behind cannot pass for a result, and the
+    next one to write the file removes it.
+
+    Raises:
+        WriteError: it cannot be written; the error names `path`, also where the system's own names nothing, as for a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    os.close(descriptor)
-    partial = Path(name)
+    _remove_leftovers(path)
+    partial: Path | None = None
     try:
-        yield partial
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.chmod(0o644)
-        partial.replace(path)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+        partial = Path(name)
+        with os.fdopen(descriptor) as held:
+            _lock(held.fileno())
+            yield partial
+            with partial.open("rb") as written:
+                os.fsync(written.fileno())
+            partial.chmod(0o644)
+            partial.replace(path)
+    except OSError as error:
+        if error.errno is None or not (error.filename is None or str(error.filename).endswith(".partial")):
+            raise
+        raise WriteError(error.errno, error.strerror, str(path)) from None
     finally:
-        partial.unlink(missing_ok=True)
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file for as long as it is open; False where another process has it, or the file system knows no locks."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of killed writers, which hold no lock any more; SQLite's journal of such a file goes with it."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        with suppress(OSError), leftover.open("rb+") as file:
+            if _lock(file.fileno()):
+                leftover.unlink()
+                leftover.with_name(f"{leftover.name}-journal").unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, model_validator
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -17,6 +17,16 @@ Percent = Annotated[float, Strict(), Field(ge=0, le=100)]
 # YAML reads the network 400 as a number
 Architecture = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 Spike = Annotated[int, Strict(), Field(ge=0, le=1)]
+
+
+def _seeds_differ(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(map(str, twice))} stands there more than once; every seed is one run")
+    return seeds
+
+
+Seeds = Annotated[tuple[Natural, ...], Field(min_length=1), AfterValidator(_seeds_differ)]
 
 
 class Section(BaseModel):
@@ -76,8 +86,14 @@ class CountLossSettings(Section):
 
 
 class Model(Section):
-    """One row of the tables: a network, its data and how it is trained."""
+    """One row of the tables: a network, its data and how it is trained.
 
+    `seeds`: its own, in place of those of all models. `like`: the model of the base that it took settings from. Neither
+    decides what a run computes, so neither is ever dumped, recorded or part of an identity.
+    """
+
+    seeds: Seeds | None = Field(default=None, exclude=True)
+    like: str | None = Field(default=None, exclude=True)
     dataset: str
     recipe: str
     architecture: Architecture

@@ -1,11 +1,16 @@
 """Reading a settings file strictly, and putting what is wrong with it so that its author can mend it."""
 
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+
+
+class SettingsError(ValueError):
+    """A setting that is unknown, missing or impossible; the message says which, what is allowed and where."""
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
@@ -21,6 +26,24 @@ class UniqueKeyLoader(yaml.SafeLoader):
             if isinstance(key, str):
                 seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+
+def read_sections(path: Path) -> dict[str, Any]:
+    """The content of a settings file, as YAML has it.
+
+    Raises:
+        SettingsError: the file cannot be read, is no YAML, or has no sections.
+    """
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from None
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
+        # PyYAML lets out what its conversions raise: ValueError for the date 2001-99-99, KeyError for "!!bool x".
+        raise SettingsError(f"{path}: is no valid YAML: {printable(_complaint(error))}") from None
+    if not isinstance(raw, dict):
+        raise SettingsError(f"{path}: expected sections such as 'models:', found {shown(raw)}")
+    return raw
 
 
 def explain(path: Path, error: ValidationError, settings: type[BaseModel]) -> str:
@@ -42,7 +65,7 @@ def explain(path: Path, error: ValidationError, settings: type[BaseModel]) -> st
             message = item["msg"].removeprefix("Value error, ")
             got = "" if isinstance(item["input"], dict) else f"got {shown(item['input'])}; "
             lines.append(f"{path}: {where}: {got}{message[0].lower()}{message[1:]}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _names_a_choice(part: int | str) -> bool:
@@ -66,5 +89,24 @@ def _allowed_keys(location: Sequence[int | str], settings: type[BaseModel]) -> l
 
 def shown(value: object) -> str:
     """A value as it arrived, cut short, and its type."""
-    text = repr(value)
+    brief = reprlib.Repr()  # which cuts before it writes: aliases can make a few lines of YAML a value of gigabytes
+    brief.maxstring = brief.maxother = brief.maxlong = 78
+    brief.maxlist = brief.maxdict = 20
+    try:
+        text = brief.repr(value)
+    except ValueError:  # of an integer that Python does not write out
+        text = "a number of thousands of digits"
     return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"
+
+
+def printable(text: str) -> str:
+    """A text with line breaks, and whatever else a terminal would obey, written out."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def _complaint(error: Exception) -> str:
+    """What a reader of YAML found, and where."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+        return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {what}"
+    return " ".join(str(error).split())

@@ -7,6 +7,7 @@ link, a device, more data than declared, or a few bytes that claim to be gigabyt
 import gzip
 import io
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -35,7 +36,11 @@ class ArchiveError(ValueError):
     """An archive that is damaged or holds what no dataset holds; the message names archive and entry."""
 
 
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
+_DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, struct.error, EOFError, NotImplementedError),
+    *(ValueError, LookupError, OverflowError, RecursionError),
+)
+"""What the readers of the standard library let out when a file is damaged: their own errors, and those of what they call."""
 
 
 def check_name(archive: Path, name: str) -> None:
@@ -77,6 +82,9 @@ def _check_zip(path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
             raise ArchiveError(f"{path}: entry {entry.filename!r} is a link or a device; refused")
         if entry.flag_bits & 0x1:
             raise ArchiveError(f"{path}: entry {entry.filename!r} is encrypted")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # The others are unpacked without a limit: 4 KB of bzip2 can be gigabytes, whatever the entry declares.
+            raise ArchiveError(f"{path}: entry {entry.filename!r} is packed by method {entry.compress_type}, not by deflate; refused")
         if entry.file_size > limits.entry or entry.file_size > limits.ratio * max(entry.compress_size, 1):
             raise ArchiveError(f"{path}: entry {entry.filename!r} claims {entry.file_size:,} bytes in {entry.compress_size:,}; refused")
     if sum(entry.file_size for entry in archive.infolist()) > limits.total:
@@ -130,6 +138,8 @@ def read_gzip(path: Path, limits: Limits | None = None) -> bytes:
     try:
         with gzip.open(path, "rb") as stream:
             return _Capped(stream, path, (limits or Limits()).entry).read()
+    except ArchiveError:
+        raise
     except _DAMAGED as error:
         raise ArchiveError(f"{path}: damaged gzip file ({error})") from None
 
@@ -154,6 +164,8 @@ def read_tar(path: Path, names: Collection[str], limits: Limits | None = None) -
                     if entry.name in names and (file := archive.extractfile(entry)) is not None:
                         found[entry.name] = file.read()
             stream.read()  # gzip's own checksum comes last
+    except ArchiveError:
+        raise
     except _DAMAGED as error:
         raise ArchiveError(f"{path}: damaged archive ({error})") from None
     if missing := sorted(set(names) - found.keys()):

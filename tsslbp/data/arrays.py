@@ -61,7 +61,7 @@ def load_array(path: Path, dtype: DTypeLike, shape: Sequence[int | None], mapped
     """
     try:
         array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header is Python to numpy, and a file that begins like a zip archive is one
         raise ValueError(f"{path}: missing or damaged ({error})") from None
     if not isinstance(array, np.ndarray) or array.dtype != np.dtype(dtype) or not _matches(array.shape, shape):
         got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no single array"

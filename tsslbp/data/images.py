@@ -18,6 +18,7 @@ from tsslbp.data.pickles import read_pickle
 Bytes = NDArray[np.uint8]
 
 UNSIGNED_BYTE = 0x08  # the only type of IDX data that the datasets use
+MOST_DIMENSIONS = 4  # MNIST's images have 3, its labels 1
 CIFAR_FOLDER = "cifar-10-batches-py"
 
 
@@ -39,9 +40,9 @@ def read_idx(path: Path) -> Bytes:
         ValueError: names the file and says what is wrong: magic number, type, sizes, missing or trailing bytes.
     """
     data = read_gzip(path) if path.suffix == ".gz" else path.read_bytes()
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] != UNSIGNED_BYTE or data[3] == 0:
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] != UNSIGNED_BYTE or not 1 <= data[3] <= MOST_DIMENSIONS:
         raise ValueError(
-            f"{path}: starts with {data[:4].hex(' ') or 'nothing'}; an IDX file of bytes starts with 00 00 08 and its dimensions"
+            f"{path}: starts with {data[:4].hex(' ') or 'nothing'}; an IDX file of bytes starts with 00 00 08 and its 1 to {MOST_DIMENSIONS} dimensions"
         )
     dimensions = data[3]
     start = 4 + 4 * dimensions

@@ -6,6 +6,7 @@ Whatever a pickle wants to call, it gets one of two stand-ins that only take not
 import io
 import math
 import pickle
+import pickletools
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,9 @@ _STAND_INS = {
 }
 
 
+MEMO_WRITES = ("PUT", "BINPUT", "LONG_BINPUT")
+
+
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _STAND_INS:
@@ -71,6 +75,13 @@ class _Reader(pickle.Unpickler):
         raise UnsafePickleError("it refers to an object outside")
 
 
+def _check_claims(data: bytes) -> None:
+    """Refuse what claims memory that its own length cannot account for: the unpickler would believe it, and fill it with zeros."""
+    for opcode, argument, _ in pickletools.genops(data):  # which raises a ValueError where fewer bytes follow than claimed
+        if opcode.name in MEMO_WRITES and isinstance(argument, int) and argument > len(data):
+            raise UnsafePickleError(f"it numbers an object {argument}, but has {len(data)} bytes")
+
+
 def read_pickle(data: bytes) -> dict[str, Any]:
     """Read a pickled dictionary; its keys become text, its arrays of unsigned bytes numpy arrays.
 
@@ -78,6 +89,7 @@ def read_pickle(data: bytes) -> dict[str, Any]:
         ValueError: the data are no such pickle; the message says what is wrong with them.
     """
     try:
+        _check_claims(data)
         value = _Reader(io.BytesIO(data), encoding="bytes").load()
     except ValueError:
         raise

@@ -59,20 +59,20 @@ class Downloader:
         """Bring the file at `url` to `partial`, going on from what `partial` already holds.
 
         Returns:
-            Whether a part was there before, which may have been of another file.
+            Whether the file was put together from parts, which may have been of different files.
 
         Raises:
             TransferError: no complete answer; `partial` keeps what came, for the next try.
             OSError: `partial` cannot be written.
         """
-        resumed, failures = _size(partial) > 0, 0
+        failures = 0
         if self._offline():
             raise TransferError("not tried: no network")
         while True:
             before = _size(partial)
             try:
                 self._attempt(url, partial)
-                return resumed
+                return before > 0
             except _Passing as failure:
                 failures = 1 if _size(partial) > before else failures + 1
                 wait = self._patience.backoff * 2 ** (failures - 1)
@@ -95,7 +95,7 @@ class Downloader:
                 raise _Passing(f"no network, or no such server ({_cause(error)})") from None
             self._reached = True
             raise _Passing(f"no answer ({_cause(error)})") from None
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # ValueError: a redirect to what is no address
             raise TransferError(f"no valid answer ({_cause(error)})") from None
         with response:
             self._reached = True
@@ -110,7 +110,7 @@ class Downloader:
 
     def _receive(self, response: requests.Response, partial: Path, start: int) -> None:
         length = response.headers.get("Content-Length", "")
-        total = start + int(length) if re.fullmatch(r"\d+", length) else None
+        total = start + int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
         failure = None
         with self._progress.track(_name(partial), total, "bytes") as advance, partial.open("ab" if start else "wb") as file:
             advance(start)
@@ -134,7 +134,7 @@ def _check_status(response: requests.Response) -> None:
     status = response.status_code
     if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         return
-    message = f"HTTP {status} {response.reason or ''}".rstrip()
+    message = f"HTTP {status} {_printable(response.reason or '')}".rstrip()
     # 416: the partial file is longer than the real one, and gone by now. 429 and 5xx: a server that is busy or ill.
     if status in (HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.TOO_MANY_REQUESTS) or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise _Passing(message)
@@ -158,4 +158,9 @@ def _name(partial: Path) -> str:
 def _cause(error: Exception) -> str:
     """The innermost reason of an error that libraries have wrapped in each other, without addresses of objects."""
     text = re.sub(r"^.*?(\[Errno[^\]]*\] [^'\")]*).*$", r"\1", str(error), flags=re.DOTALL)
-    return re.sub(r"<[^>]* object at 0x[0-9a-f]+>:? ?", "", text)[:200]
+    return _printable(re.sub(r"<[^>]* object at 0x[0-9a-f]+>:? ?", "", text))
+
+
+def _printable(text: str) -> str:
+    """What a server said, cut short and without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "?" for character in text[:200])

@@ -1,10 +1,13 @@
 """Folders written whole or not at all, and write errors that say where."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tsslbp.files import WriteError
 
 
 @contextmanager
@@ -16,12 +19,21 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         partial.chmod(0o755)
         yield partial
+        _flush(partial)
         if path.exists():
             # A folder cannot be replaced in one go; between these two renames there is none, which no reader takes for data.
             path.rename(partial.with_name(f".{path.name}+old.partial"))
         partial.rename(path)
     finally:
         _remove_leftovers(path)
+
+
+def _flush(folder: Path) -> None:
+    """Bring the data to the disk before the folder gets its name; a power cut would otherwise leave files of zeros under it."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 def _remove_leftovers(path: Path) -> None:
@@ -35,7 +47,7 @@ def write_errors_named(path: Path) -> Iterator[None]:
     """Give an OSError that names no file, such as that of a full disk, the name of what was being written.
 
     Raises:
-        OSError: the block's own, with a name.
+        OSError: the block's own; a WriteError with a name where it had none.
     """
     try:
         yield
@@ -43,5 +55,5 @@ def write_errors_named(path: Path) -> Iterator[None]:
         if error.filename is not None:
             raise
         if error.errno is None:  # numpy's own: "100 requested and 50 written"
-            raise OSError(f"{path}: cannot be written ({error}); is the disk full?") from None
-        raise OSError(error.errno, error.strerror, str(path)) from None
+            raise WriteError(f"{path}: cannot be written ({error}); is the disk full?") from None
+        raise WriteError(error.errno, error.strerror, str(path)) from None

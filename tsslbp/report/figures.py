@@ -126,7 +126,7 @@ def firing_rates(record: ModelRecord, row: Row) -> Picture | None:
         # layers have an order, so their colours do: from dark to light, none too pale for white paper
         colours = mpl.colormaps["viridis"](np.linspace(0, 0.85, layers))
         dashes = ("-", "--", ":", "-.")
-        for layer, (label, colour) in enumerate(zip(_layer_names(record, layers), colours, strict=True)):
+        for layer, (label, colour) in enumerate(zip(_names_of_layers(record, layers), colours, strict=True)):
             of_layer = rates[:, :, layer]
             axes.fill_between(epochs, of_layer.min(axis=0), of_layer.max(axis=0), color=colour, alpha=0.2, linewidth=0)
             axes.plot(
@@ -141,8 +141,13 @@ def firing_rates(record: ModelRecord, row: Row) -> Picture | None:
         return finish(figure, f"firing-{row.model}", caption, f"Firing rates of {row.model} by layer after the last epoch: {ends}.")
 
 
-def _layer_names(record: ModelRecord, layers: int) -> list[str]:
-    """The notation's tokens that have neurons, and the output; mere numbers where they do not fit what was recorded."""
-    tokens = [token for token in str(record.settings.get("architecture", "")).split("-") if not token.startswith("P")]
-    names = [f"{index + 1}: {token}" for index, token in enumerate([*tokens, "out"])]
+def layer_names(architecture: str) -> list[str]:
+    """The notation's tokens that have neurons, and the output, numbered from the input's side: "1: 15C5"."""
+    tokens = [token for token in architecture.split("-") if not token.startswith("P")]
+    return [f"{index + 1}: {token}" for index, token in enumerate([*tokens, "out"])]
+
+
+def _names_of_layers(record: ModelRecord, layers: int) -> list[str]:
+    """As the notation has them; mere numbers where that does not fit what was recorded."""
+    names = layer_names(str(record.settings.get("architecture", "")))
     return names if len(names) == layers else [str(index + 1) for index in range(layers)]

@@ -1,11 +1,13 @@
 """Differences with their intervals, a line each: reproduced beside published, and one variant beside another."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from tsslbp.report.canvas import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, Picture, blank, finish, style
+from tsslbp.report.canvas import BLACK, BLUE, GREEN, GREY, ORANGE, STYLE, VERMILLION, Picture, blank, finish, style
 from tsslbp.report.render import MISSING, difference, estimate, signed
 from tsslbp.report.rows import Row
 from tsslbp.report.statistics import Interval, PairedDifference, Verdict
@@ -19,12 +21,13 @@ MARKS: dict[Verdict, tuple[str, str]] = {
 }
 
 
-def comparison(rows: Sequence[Row], seed_bests: Mapping[str, Sequence[float]]) -> Picture:
+def comparison(rows: Sequence[Row], seed_bests: Mapping[str, Sequence[float]], name: str = "comparison") -> Picture:
     """Reproduced minus published mean, a line a model, with the 95 % Welch interval and every seed.
 
     Args:
         rows: all models, run or not.
         seed_bests: by model, the best accuracy of each seed, percent.
+        name: of the picture.
     """
     with style():
         figure, axes = blank(1.1 + 0.48 * len(rows))
@@ -34,10 +37,11 @@ def comparison(rows: Sequence[Row], seed_bests: Mapping[str, Sequence[float]]) -
             _draw_row(axes, line, row, seed_bests.get(row.model, ()), limit)
         axes.set_xlim(-limit, limit)
         _name_lines(axes, {row.model: difference(row.comparison).removesuffix(MISSING) for row in rows})
-        axes.set(title="Reproduced minus published mean", xlabel="percentage points")
+        _title(figure, "Reproduced minus published mean")
+        axes.set(xlabel="percentage points")
         compared = [row for row in rows if row.comparison.difference is not None]
         alt = "; ".join(f"{row.model} {difference(row.comparison)}" for row in compared) or "nothing to compare yet"
-        return finish(figure, "comparison", _comparison_caption(rows), f"Reproduced minus published mean: {alt}.")
+        return finish(figure, name, _comparison_caption(rows), f"Reproduced minus published mean: {alt}.")
 
 
 def _comparison_caption(rows: Sequence[Row]) -> str:
@@ -77,12 +81,7 @@ def _draw_row(axes: Axes, line: int, row: Row, bests: Sequence[float], limit: fl
         np.array(bests) - row.published.mean, np.full(len(bests), line + 0.24), ".", color=colour, markersize=4, alpha=0.7, clip_on=True
     )
     axes.plot([low, high], [line, line], color=colour, linewidth=2.2, solid_capstyle="butt")
-    face = "white" if row.departures else colour
-    if abs(middle) <= limit:
-        axes.plot(middle, line, marker, color=colour, markerfacecolor=face, markersize=7.5)
-        return
-    side = np.sign(middle)
-    axes.plot(0.97 * side * limit, line, "<" if side < 0 else ">", color=colour, markerfacecolor=face, markersize=7.5)
+    _mark(axes, middle, line, marker, limit, color=colour, face="white" if row.departures else colour)
 
 
 def _name_lines(axes: Axes, estimates: Mapping[str, str]) -> None:
@@ -94,29 +93,59 @@ def _name_lines(axes: Axes, estimates: Mapping[str, str]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def ablation(differences: Mapping[str, PairedDifference], baseline: str, data: str, commit: str) -> Picture:
-    """Variants minus a baseline, paired by seed, a line each, with 95 % intervals.
+def ablation(model: str, differences: Mapping[str, PairedDifference], data: str, commit: str) -> Picture:
+    """Variants of a model minus the unchanged one, paired by seed, a line each, with 95 % intervals.
 
     Args:
-        differences: by the variant's name, variant minus baseline.
-        baseline: what the variants are compared with.
+        model: of which model they are variants.
+        differences: by the variant's name, variant minus unchanged.
         data: the dataset and anything that its numbers must not be shown without, such as "subset".
         commit: of the code that ran.
     """
     with style():
         figure, axes = blank(1.1 + 0.48 * len(differences))
         axes.axvline(0, color=BLACK, linewidth=1.2)
+        limit = _ablation_limit(list(differences.values()))
         for line, paired in enumerate(differences.values()):
-            axes.plot(paired.values, np.full(len(paired.values), line + 0.24), ".", color=ORANGE, markersize=5)
-            if paired.interval is not None:
-                axes.plot([paired.interval.low, paired.interval.high], [line, line], color=BLUE, linewidth=2.2, solid_capstyle="butt")
-            axes.plot(paired.mean, line, "o", color=BLUE, markersize=7.5, markerfacecolor="white" if paired.interval is None else BLUE)
+            _draw_difference(axes, line, paired, limit)
         _name_lines(axes, {name: estimate(paired.mean, paired.interval) for name, paired in differences.items()})
-        axes.set(title=f"Difference to {baseline}", xlabel="percentage points")
+        _title(figure, f"{model}: change of the best accuracy")
+        axes.set(xlabel="percentage points", xlim=(-limit, limit))
         counts = ", ".join(f"{name} n = {len(paired.seeds)}" for name, paired in differences.items())
         caption = (
-            f"Variant minus {baseline}, paired by seed: mean with 95 % Student interval; small dots, single seeds; hollow, one seed and so no "
-            f"interval. Data: {data}. Pairs: {counts}. Commit {commit[:10]}."
+            f"Variants of {model} minus the unchanged one, paired by seed: mean with 95 % Student interval, filled where it excludes 0; small "
+            f"dots, single seeds; an arrow: beyond the frame. Data: {data}. Pairs: {counts}. Commit {commit}."
         )
         alt = "; ".join(f"{name} {signed(paired.mean)}" for name, paired in differences.items())
-        return finish(figure, "ablation", caption, f"Mean difference to {baseline}: {alt}.")
+        return finish(figure, f"ablation-{model}", caption, f"Mean change of {model}'s best accuracy: {alt}.")
+
+
+def _ablation_limit(differences: Sequence[PairedDifference]) -> float:
+    """Half the width of the frame, in points: one variant that hardly learns must not press all others to the line at zero."""
+    reaches = [max(map(abs, _interval_ends(paired))) for paired in differences]
+    return 1.15 * max(0.2, min(max(reaches), 4 * median(reaches)))
+
+
+def _interval_ends(paired: PairedDifference) -> tuple[float, float]:
+    return (paired.mean, paired.mean) if paired.interval is None else (paired.interval.low, paired.interval.high)
+
+
+def _draw_difference(axes: Axes, line: int, paired: PairedDifference, limit: float) -> None:
+    low, high = _interval_ends(paired)
+    face = BLUE if paired.interval is not None and (low > 0 or high < 0) else "white"
+    axes.plot(paired.values, np.full(len(paired.values), line + 0.24), ".", color=ORANGE, markersize=5)
+    axes.plot([low, high], [line, line], color=BLUE, linewidth=2.2, solid_capstyle="butt")
+    _mark(axes, paired.mean, line, "o", limit, color=BLUE, face=face)
+
+
+def _mark(axes: Axes, middle: float, line: int, marker: str, limit: float, *, color: str, face: str) -> None:
+    """The mark of an estimate, or an arrow at the edge towards one that lies beyond the frame."""
+    if abs(middle) > limit:
+        marker = "<" if middle < 0 else ">"
+        middle = 0.97 * limit * float(np.sign(middle))
+    axes.plot(middle, line, marker, color=color, markerfacecolor=face, markersize=7.5)
+
+
+def _title(figure: Figure, text: str) -> None:
+    """A title over the whole width: the names of the lines leave too little of it to the axes."""
+    figure.suptitle(text, x=0.02, ha="left", fontsize=STYLE["axes.titlesize"], fontweight="bold")

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from tsslbp.config import Published
-from tsslbp.report.statistics import Comparison, Interval, Summary
+from tsslbp.report.statistics import Comparison, Interval, PairedDifference, Summary
 
 MISSING = "–"
 MINUS = "−"
@@ -37,6 +37,16 @@ def estimate(middle: float | None, interval: Interval | None) -> str:
 def difference(comparison: Comparison) -> str:
     """The difference to the published mean with its interval."""
     return estimate(comparison.difference, comparison.interval)
+
+
+def paired(found: PairedDifference | None) -> str:
+    """A paired difference with its interval; a dash where there is none."""
+    return MISSING if found is None else estimate(found.mean, found.interval)
+
+
+def pairs(found: PairedDifference | None) -> str:
+    """How many pairs a difference is of; a dash where there is none."""
+    return MISSING if found is None else str(len(found.seeds))
 
 
 def spread(numbers: Summary | Published | None) -> str:
@@ -113,6 +123,8 @@ def _environment(text: Callable[[object], str]) -> Environment:
         "number": number,
         "signed": signed,
         "difference": difference,
+        "paired": paired,
+        "pairs": pairs,
         "spread": spread,
         "short": short,
     }

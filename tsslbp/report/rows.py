@@ -104,7 +104,7 @@ def _make_row(settings: Settings, key: str, run: Run | None) -> Row:
     best, final = [seed.best for seed in seeds], [seed.final for seed in seeds]
     comparison = statistics.compare(best, published)
     origin = origin_of(run)
-    protocol_seeds = max(len(settings.seeds), published.runs or 0)
+    protocol_seeds = max(len(settings.seeds_of(key)), published.runs or 0)
     protocol_epochs = max(model.epochs, published.epochs or 0)
     return Row(
         dataset=model.dataset,

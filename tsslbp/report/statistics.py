@@ -153,6 +153,11 @@ def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> PairedD
     return PairedDifference(seeds, values, summary.mean, summary.interval)
 
 
+def reach(n: int) -> float:
+    """How many standard errors the 95 % Student interval of a mean of n values, at least 2, reaches to either side."""
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
+
+
 def check_published(published: Published) -> CellCheck | None:
     """Whether a published best can belong to its mean and stddev, whatever the runs were; None where a number is missing.
 

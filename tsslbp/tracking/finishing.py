@@ -142,7 +142,7 @@ def finish_model(client: "MlflowClient", store: Store, record: ModelRecord, seed
     experiment = runs.experiment_id(client, store, record.experiment)
     with locked(store):
         run = runs.ensure(client, experiment, parent, min(seed.started for seed in seeds))
-        if run.data.tags.get(LOGGED) == contents:
+        if run.data.tags.get(LOGGED) == contents and run.info.status == ("FAILED" if failures else "FINISHED"):
             return
         runs.set_summary(client, run, values)
     with tempfile.TemporaryDirectory() as folder:

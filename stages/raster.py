@@ -1,0 +1,121 @@
+"""One recording of events on its way through a network, for the raster in the report: `python -m stages.raster`, or `make raster`.
+
+It writes reports/raster.npz, which is in git. The weights are those of the model's first seed where it was run, otherwise of a few
+epochs that are trained here for the picture; its caption says which.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.common import run
+from tsslbp.config import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tsslbp.data.events import Events
+    from tsslbp.network import SpikingNetwork
+
+
+def main(settings: Settings, options: argparse.Namespace) -> None:
+    """Take the recording and the network, and write what the raster shows."""
+    from tsslbp.data.events import bin_events, stabilize
+    from tsslbp.data.stored import load_record
+    from tsslbp.provenance import git_commit
+    from tsslbp.report.figures import layer_names
+    from tsslbp.report.recording import FILE_NAME, Recording, save_recording
+
+    model = settings.model(options.model)
+    dataset = settings.dataset(model.dataset)
+    if not dataset.is_events or dataset.window_us is None:
+        raise SettingsError(f"--model {options.model}: its dataset {model.dataset} has no events")
+    name, events = _recording(settings, model.dataset, options.recording)
+    data = load_record(settings.folders.data / "processed" / model.dataset)
+    network, weights = _network(settings, options.model, options.epochs)
+    stable = stabilize(events)
+    binned = bin_events(stable, model.time_steps, dataset.window_us)
+    subset = f" (not the official data: {'; '.join(data.subset)})" if data.subset else ""
+    source = (
+        f"Data: {dataset.title}{subset}, {data.checksum[:10]}, test recording {name}, n = 1. Network: {model.architecture}, "
+        f"T = {model.time_steps}, {weights}. Commit {git_commit(Path.cwd())[:10]}."
+    )
+    path = settings.folders.reports / FILE_NAME
+    spikes = _spikes(network, layer_names(model.architecture), binned, model.time_steps)
+    save_recording(path, Recording(events, stable, binned, spikes, dataset.window_us, source))
+    print(f"written: {path}; `python -m stages.report` draws it\n{source}")
+
+
+def _recording(settings: Settings, dataset: str, index: int) -> "tuple[str, Events]":
+    """A test recording's name in its archive, and its events as they were recorded."""
+    from tsslbp.data.archives import open_zip, read_entry
+    from tsslbp.data.events import read_events
+    from tsslbp.data.recordings import list_members
+    from tsslbp.data.sources import verify
+
+    path = verify(dataset, settings.dataset(dataset), settings.folders.data / "raw" / dataset)[1].path
+    with open_zip(path) as archive:
+        members = list_members(path, archive, settings.dataset(dataset).classes)
+        if not 0 <= index < len(members):
+            raise ValueError(f"--recording {index}: {path} has {len(members)}, numbered from 0")
+        return members[index].name, read_events(read_entry(archive, members[index].name))
+
+
+def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork, str]":
+    """The model's network with weights, and a reader's words for where these come from."""
+    from tsslbp.building import load_network
+    from tsslbp.files import checksum
+    from tsslbp.records import read_record
+
+    if (settings.folders.runs / key / "record.json").exists():
+        seed = read_record(settings.folders.runs / key)[0].seeds[0]
+        path = settings.folders.checkpoints / key / f"seed-{seed.seed}-final.safetensors"
+        if path.exists() and checksum(path, "sha256") == seed.final_weights_sha256:
+            words = f"with the weights of {key}, seed {seed.seed}, after epoch {len(seed.history)} (test accuracy {seed.final:.2f} %)"
+            return load_network(settings, key, path), words
+    return _trained_for_the_picture(settings, key, epochs)
+
+
+def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork, str]":
+    """Train one seed for a few epochs in a temporary folder: no run of the pipeline, and nothing is recorded as one."""
+    from stages.training_display import TrainingDisplay
+    from tsslbp.building import load_network
+    from tsslbp.runs import Listener, ModelRun, prepare_device
+
+    seed = settings.seeds_of(key)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        folders = settings.folders.model_copy(update={name: Path(folder) / name for name in ("checkpoints", "scratch")})
+        model = settings.model(key).model_copy(update={"epochs": epochs})
+        shortened = settings.model_copy(update={"folders": folders, "models": {key: model}})
+        training = ModelRun.open(shortened, key, prepare_device(settings.execution))
+        with TrainingDisplay(f"{key} seed {seed}", epochs, training.train.samples) as display:
+            outcome = training.train_seed(training.started(seed), Listener(display.epoch, display.batch))
+        if outcome.record is None:
+            raise ValueError(f"{key}: {outcome.provenance.failed}")
+        words = (
+            f"not with the weights of the table's {key}, which was not run, but with some trained for this picture alone: {epochs} "
+            f"{'epoch' if epochs == 1 else 'epochs'} of seed {seed} on these data (test accuracy {outcome.record.final:.2f} %)"
+        )
+        return load_network(shortened, key, training.weights_path(seed, "final")), words
+
+
+def _spikes(network: "SpikingNetwork", names: Sequence[str], binned: "NDArray[Any]", time_steps: int) -> "dict[str, NDArray[Any]]":
+    """The spikes of each layer by its name, (T, neurons)."""
+    import torch
+
+    from tsslbp.spikes import layer_spikes
+
+    events = torch.zeros(time_steps, 1, *network.input_shape)
+    step, polarity, y, x = torch.from_numpy(binned.astype("int64")).T
+    events[step, 0, polarity, y, x] = 1
+    return {name: spikes[:, 0].numpy() for name, spikes in zip(names, layer_spikes(network, events), strict=True)}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m stages.raster", description="Write what the raster in the report shows.")
+    parser.add_argument("--model", default="nmnist-cnn-t30", help="a key of `models` in the settings (default: %(default)s)")
+    parser.add_argument("--recording", type=int, default=0, help="which test recording (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=5, help="to train where the model was not run (default: %(default)s)")
+    run(main, parser)

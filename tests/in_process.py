@@ -1,0 +1,30 @@
+"""The real stages run in this process: a second each, where a process of its own takes five to begin with."""
+
+import os
+import runpy
+import sys
+import warnings
+from contextlib import chdir
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+import torch
+
+
+def run_stage(folder: Path, stage: str, *arguments: str) -> int:
+    """Run `python -m stages.<stage>` in a folder, as the command line does; returns its exit code."""
+    with (
+        chdir(folder),
+        patch.object(sys, "argv", [stage, *arguments]),
+        patch.dict(os.environ, {"MLFLOW_TRACKING_URI": os.environ.get("PROJECT_TRACKING_URI", "")}),
+        warnings.catch_warnings(),
+        pytest.raises(SystemExit) as ended,
+    ):
+        warnings.simplefilter("ignore", RuntimeWarning)  # runpy: the module was imported before
+        try:
+            runpy.run_module(f"stages.{stage}", run_name="__main__")
+        finally:
+            torch.set_flush_denormal(False)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code

@@ -1,0 +1,78 @@
+"""Equal settings and seeds give equal bits, whatever was cached, however many workers prepared the data; and what threads change."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.in_process import run_stage
+from tests.project import MODEL, Project
+from tsslbp.records import read_record
+
+EVENTS = {
+    "dataset": "ndigits",
+    "architecture": "4C5-P2-20",
+    "padding": [0],
+    "time_steps": 12,
+    "loss": {"kind": "count", "desired_count": 6, "undesired_count": 1},
+    "epochs": 2,
+}
+
+
+def with_events(folder: Path, workers: int, database: Path) -> Project:
+    """A project that trains a small convolutional network on simulated recordings, and the usual one on images."""
+    project = Project(folder, database, epochs=2)
+    settings = yaml.safe_load(project.params.read_text())
+    settings["models"]["events"] = settings["models"]["digits-mlp"] | EVENTS
+    settings["execution"]["workers"] = workers
+    settings["seeds"] = [3]
+    project.params.write_text(yaml.safe_dump(settings))
+    return project
+
+
+def checksums(project: Project) -> dict[str, str]:
+    """Of the raw data, the arrays, the weights and the records, by name."""
+    files = [path for part in ("data", "checkpoints", "reports/runs") for path in (project.folder / part).rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(project.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if path.name != "provenance.json"
+    }
+
+
+@pytest.mark.slow
+def test_workers_and_cold_or_warm_caches_change_no_bit(tmp_path, empty_database, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    found = []
+    for workers in (1, 2):  # the first time nothing is compiled yet, the second time everything is
+        assert (tmp_path / "numba").exists() == (workers == 2)
+        project = with_events(tmp_path / f"workers {workers}", workers, empty_database)
+        for dataset in ("digits", "ndigits"):
+            project.run("download", "--dataset", dataset)
+            project.run("preprocess", "--dataset", dataset)
+        for model in ("digits-mlp", "events"):
+            project.run("train", "--model", model)
+        found.append(checksums(project))
+    assert found[0] == found[1]
+    assert {"checkpoints/events/seed-3-final.safetensors", "data/processed/ndigits/train/cells.npy"} <= set(found[0])
+
+
+def test_what_threads_change_and_what_they_do_not(tmp_path, empty_database):
+    """Data, weights to begin with and neurons: nothing. Sums of the libraries: their order, hence bits, hence the run's identity."""
+    found = {}
+    for threads in (1, 2):
+        for turn in (1, 2):
+            project = Project(tmp_path / f"{threads} threads, {turn}", empty_database, epochs=1)
+            project.change("threads: auto", f"threads: {threads}")
+            project.change("seeds: [0, 1]", "seeds: [0]")
+            for stage in (("download", "--dataset", "digits"), ("preprocess", "--dataset", "digits"), ("train", "--model", MODEL)):
+                assert run_stage(project.folder, *stage) == 0
+            found[threads, turn] = checksums(project)
+    for threads in (1, 2):
+        assert found[threads, 1] == found[threads, 2]
+    data = {name for name in found[1, 1] if name.startswith("data/")}
+    assert len(data) >= 8
+    assert {name: found[1, 1][name] for name in data} == {name: found[2, 1][name] for name in data}
+    ids = [read_record(tmp_path / f"{threads} threads, 1/reports/runs" / MODEL)[0].seeds[0].run_id for threads in (1, 2)]
+    assert ids[0] != ids[1]

@@ -1,0 +1,110 @@
+"""The report is made of what is in git: a clone without data, weights or a database makes every committed file again, to the byte."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.studies import load_studies
+from tests.in_process import run_stage
+from tests.report_builders import make_run, settings, study_settings
+from tsslbp.config import load_settings
+from tsslbp.data.events import bin_events, stabilize
+from tsslbp.records import write_record
+from tsslbp.report.recording import FILE_NAME, Recording, save_recording
+from tsslbp.report.rows import make_rows
+from tsslbp.report.runs import read_runs
+from tsslbp.report.studies import make_studies
+from tsslbp.report.writing import write_reports
+
+ROOT = Path(__file__).parents[1]
+
+
+def tracked(*paths: str) -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", *paths], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [Path(line) for line in listed.splitlines() if (ROOT / line).exists()]
+
+
+def is_generated(path: Path) -> bool:
+    """Whether the report stage writes this file of reports/."""
+    return path.parts[1].startswith(("results.", "ablation.csv", "figures"))
+
+
+@pytest.fixture
+def clone(tmp_path: Path, empty_database: Path) -> Path:
+    """What git has of settings and records, with records that nobody measured in place of those there are."""
+    for path in tracked("params.yaml", "studies"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    base, studies = settings(), study_settings()
+    write_record(tmp_path / "reports/runs/fashion-mlp", *make_run(base, "fashion-mlp", seeds=(0, 1), epochs=12, plateau=89.4))
+    write_record(
+        tmp_path / "reports/studies/recipes/runs/fashion-mlp-2020-10", *make_run(studies["recipes"], "fashion-mlp-2020-10", seeds=(0, 1))
+    )
+    for key in ("fashion-mlp-2021-03", "fashion-mlp-surrogate"):
+        write_record(tmp_path / "reports/studies/ablation/runs" / key, *make_run(studies["ablation"], key, seeds=(0, 1)))
+    events = np.zeros(9, dtype=[("x", "i2"), ("y", "i2"), ("p", "u1"), ("t", "i4")])
+    events["t"] = np.arange(9) * 9000
+    spikes = {"1: out": np.eye(9, dtype=bool)}
+    save_recording(tmp_path / "reports" / FILE_NAME, Recording(events, stabilize(events), bin_events(events, 9), spikes, 3000, "Made up."))
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_clone_makes_every_file_again(clone: Path, tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> None:
+    assert run_stage(clone, "report") == 0
+    first = files(clone / "reports")
+    other = tmp_path_factory.mktemp("clone") / "of another name"
+    shutil.copytree(clone, other, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", "results.*", "ablation.csv", "figures"))
+    shutil.copy(empty_database, other / "mlflow.db")
+    assert run_stage(other, "report") == 0
+    assert files(other / "reports") == first
+    figures = {
+        "comparison",
+        "recipes",
+        "ablation-fashion-mlp",
+        "learning-fashion-mlp",
+        "confusion-fashion-mlp",
+        "firing-fashion-mlp",
+        "raster",
+    }
+    assert {name for name in first if name.startswith("figures/")} == {f"figures/{name}.png" for name in figures}
+
+
+def test_mlflow_has_the_runs_of_the_studies_in_experiments_of_their_own(clone: Path) -> None:
+    from tests.tracking_helpers import active_runs
+    from tsslbp.tracking import tracking_store
+
+    assert run_stage(clone, "report") == 0
+    store = tracking_store(clone)
+    assert set(active_runs(store, "tsslbp")) == {"fashion-mlp", "fashion-mlp seed 0", "fashion-mlp seed 1"}
+    assert "fashion-mlp-2020-10 seed 1" in active_runs(store, "tsslbp-recipes")
+    assert "fashion-mlp-surrogate seed 0" in active_runs(store, "tsslbp-ablation")
+    assert not list(clone.glob("studies/**/mlflow.db"))
+
+
+def test_the_committed_report_is_the_one_that_the_committed_records_give(tmp_path: Path) -> None:
+    """Renew it with `make report`."""
+    for path in tracked("params.yaml", "studies", "reports"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    base = load_settings(tmp_path / "params.yaml")
+    runs = read_runs(base, tmp_path / base.folders.runs)
+    studies = {
+        path.parent.name: (study, read_runs(study, tmp_path / study.folders.runs))
+        for path, study in load_studies(tmp_path / "params.yaml").items()
+    }
+    shutil.copytree(
+        tmp_path / "reports", tmp_path / "again", ignore=shutil.ignore_patterns("runs", "studies", "results.*", "ablation.csv", "figures")
+    )
+    write_reports(base, make_rows(base, runs), runs, tmp_path / "again", make_studies(studies, base, runs))
+    again = files(tmp_path / "again")
+    for path in tracked("reports"):
+        if is_generated(path):
+            assert (ROOT / path).read_bytes() == again[str(Path(*path.parts[1:]))], path

@@ -1,0 +1,46 @@
+"""Any bytes at all, thrown at everything that reads a file or a server: a result or the reader's own error, nothing else, and no code run.
+
+`make test` throws 500 inputs, `make test-slow` 10,000; the profiles "quick" and "thorough" in conftest.py say how many each reader gets.
+"""
+
+import pickle
+
+import pytest
+from hypothesis import settings
+
+from tests.fuzz_data import DATA_TARGETS
+from tests.fuzz_state import state_targets
+from tests.fuzzing import CodeRan, code_ran, fire
+
+PROMISED = {"quick": 500, "thorough": 10_000}
+TARGETS = (*DATA_TARGETS, "settings text", "settings", "array", "checkpoint", "weights")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # zipfile and numpy warn of what they are about to refuse
+
+
+@pytest.mark.parametrize("profile", ["quick", pytest.param("thorough", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", TARGETS)
+def test_any_input_gives_a_result_or_the_readers_own_error(name, profile, tmp_path):
+    target = (DATA_TARGETS | state_targets(tmp_path))[name]
+    seen = fire(target, settings.get_profile(profile), tmp_path)
+    assert seen * len(TARGETS) >= PROMISED[profile]
+
+
+def test_every_target_is_under_fire(tmp_path):
+    assert set(TARGETS) == {*DATA_TARGETS, *state_targets(tmp_path)}
+
+
+def test_hostile_code_would_be_noticed():
+    with pytest.raises(CodeRan):
+        pickle.loads(b"ctests.fuzzing\ncode_ran\n)R.")
+    with pytest.raises(CodeRan):
+        code_ran()
+
+
+def test_a_reader_that_breaks_its_promise_would_be_noticed(tmp_path):
+    def check(data, folder):
+        if len(data) > 30:
+            raise IndexError(len(data))
+
+    with pytest.raises(IndexError):
+        fire(DATA_TARGETS["recording"].__class__(DATA_TARGETS["recording"].inputs, check), settings.get_profile("quick"), tmp_path)

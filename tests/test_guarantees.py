@@ -1,0 +1,67 @@
+"""docs/guarantees.md promises nothing that no test keeps: every test that it names exists, and every area has some."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+AREAS = (
+    "Interruption",
+    "Disk faults",
+    "Concurrency",
+    "Sources that misbehave",
+    "Hostile files",
+    "Stale state",
+    "Determinism",
+    "Tracking faults",
+    "Numbers that go wrong",
+)
+NAMED = re.compile(r"`(tests/test_[a-z_]+\.py)(?:::(test_[a-z0-9_]+))?`")
+
+
+@cache
+def functions(path: str) -> frozenset[str]:
+    """The tests of a file, without running it."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
+
+
+def sections() -> dict[str, str]:
+    """The text under each heading of the second level."""
+    parts = re.split(r"^## (.+)$", PAGE, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+@pytest.mark.parametrize(("path", "test"), sorted(set(NAMED.findall(PAGE))))
+def test_every_test_on_the_page_exists(path, test):
+    assert (ROOT / path).is_file(), path
+    assert not test or test in functions(path), f"{path} has no {test}"
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_every_area_names_tests_that_keep_it(area):
+    assert sum(bool(test) for _, test in NAMED.findall(sections()[area])) >= 2
+
+
+def test_every_promise_names_a_test():
+    """A promise is an item of a list; what follows it in the same item are its tests."""
+    for area in AREAS:
+        items = re.findall(r"^- (.*(?:\n  .*)*)", sections()[area], re.MULTILINE)
+        assert items, area
+        for item in items:
+            assert NAMED.search(item), f"{area}: {item}"
+
+
+def test_the_page_says_what_is_not_promised_and_how_to_run_the_tests():
+    assert len(re.findall(r"^- ", sections()["What is not promised"], re.MULTILINE)) >= 5
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make (test[a-z-]*)", sections()["How to run the tests"]))
+    assert {"test", "test-slow"} <= named <= targets
+
+
+def test_nothing_on_the_page_looks_like_a_test_and_is_not_checked():
+    assert len(re.findall(r"test_[a-z0-9_]+", PAGE)) == sum(1 + bool(test) for _, test in NAMED.findall(PAGE))

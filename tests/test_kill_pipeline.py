@@ -1,0 +1,203 @@
+"""SIGKILL for `dvc repro`, its stage, or both, and start again until it is done. Killed alone, DVC leaves its stage running."""
+
+import copy
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.killing import MARKER, is_partial, processes_of, timeless, wait_for_their_end
+from tests.project import MODEL, results, small_settings
+from tests.test_pipeline import Copy
+from tsslbp.records import read_record
+from tsslbp.tracking import accuracies, tracking_store, verify
+
+pytestmark = pytest.mark.slow
+
+EPOCHS = 15
+SEED = 2002
+REPORT = ("quickstart/dvc.yaml:report",)
+RETRAIN = ("--force", "--single-item", f"quickstart/dvc.yaml:train@{MODEL}")
+STAGES = ("download@digits", "preprocess@digits", f"train@{MODEL}", "report")
+BUSY = "is already at work in another process"
+
+
+class Repro:
+    """`dvc repro` at work in a copy of the project."""
+
+    def __init__(self, project: Copy, arguments: tuple[str, ...] = REPORT) -> None:
+        self._folder = project.folder
+        self._output = project.folder.parent / f"repro-{time.monotonic_ns()}.output"
+        environment = {**project.environment, MARKER: str(project.folder)}
+        # A file, and no pipe: a stage that has lost its DVC still has somewhere to print to.
+        with self._output.open("w") as file:
+            command = ["dvc", "repro", *arguments]
+            self.process = subprocess.Popen(command, cwd=self._folder, env=environment, stdout=file, stderr=subprocess.STDOUT)
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    def reaches(self, text: str, seconds: float = 120) -> bool:
+        """Wait until it has printed this; False where it ends before."""
+        deadline = time.monotonic() + seconds
+        while text not in self.output:
+            if self.process.poll() is not None:
+                return text in self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.01)
+        return True
+
+    def says_that_it_is_busy(self) -> bool:
+        """Whether it ended with one line that says so."""
+        assert self.process.wait(120) != 0, self.output
+        assert "Traceback" not in self.output
+        return sum(BUSY in line for line in self.output.splitlines()) == 1
+
+    def stages(self) -> list[int]:
+        """All processes but DVC itself."""
+        return [pid for pid in processes_of(self._folder) if pid != self.process.pid]
+
+
+def send(processes: list[int], number: int) -> None:
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def everything(repro: Repro) -> None:
+    """A power cut."""
+    repro.process.kill()
+    send(repro.stages(), signal.SIGKILL)
+
+
+def dvc_alone(repro: Repro) -> None:
+    repro.process.kill()
+
+
+def stage_alone(repro: Repro) -> None:
+    send(repro.stages(), signal.SIGKILL)
+
+
+KILLS: tuple[tuple[str, Callable[[Repro], None]], ...] = (
+    ("download@digits", everything),
+    ("preprocess@digits", dvc_alone),
+    (f"train@{MODEL}", everything),
+    (f"train@{MODEL}", stage_alone),
+    (f"train@{MODEL}", dvc_alone),
+    ("report", everything),
+    ("report", dvc_alone),
+)
+
+
+def make_copy(folder: Path) -> Copy:
+    project = Copy(folder)
+    (folder / "quickstart/params.yaml").write_text(small_settings(EPOCHS))
+    return project
+
+
+def announced(stage: str) -> str:
+    return f"Running stage 'quickstart/dvc.yaml:{stage}'"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A pipeline that ran undisturbed; `seconds` is how long each of its stages took."""
+    project: Any = make_copy(tmp_path_factory.mktemp("whole") / "project")
+    repro, times = Repro(project), []
+    for stage in STAGES:
+        assert repro.reaches(announced(stage)), repro.output
+        times.append(time.monotonic())
+    assert repro.process.wait(120) == 0, repro.output
+    project.seconds = {stage: end - start for stage, start, end in zip(STAGES, times, [*times[1:], time.monotonic()], strict=True)}
+    return project
+
+
+def again(project: Copy, text: str, arguments: tuple[str, ...] = REPORT) -> Repro:
+    """Start it until it gets to print this, or is done: while an orphan is at work, a start says so and ends."""
+    for _ in range(60):
+        repro = Repro(project, arguments)
+        if repro.reaches(text) or repro.process.returncode == 0:
+            return repro
+        assert repro.says_that_it_is_busy(), repro.output
+    raise AssertionError(f"no start gets to {text!r}")
+
+
+@pytest.fixture(scope="module")
+def killed(whole: Copy, tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A pipeline that was killed in every stage, and is done; `kills` counts those that met something alive."""
+    project: Any = make_copy(tmp_path_factory.mktemp("killed") / "project")
+    generator, project.kills = random.Random(SEED), []
+    for stage, kill in KILLS:
+        repro = again(project, announced(stage))
+        time.sleep(generator.random() * whole.seconds[stage])
+        kill(repro)
+        if repro.process.wait(60) != 0:
+            project.kills.append(stage)
+        if kill is everything:
+            wait_for_their_end(project.folder)
+    assert again(project, "never printed").process.wait(120) == 0
+    wait_for_their_end(project.folder)
+    return project
+
+
+def test_every_stage_was_killed(killed: Copy) -> None:
+    assert len(killed.kills) >= len(KILLS) - 1
+    assert set(killed.kills) == set(STAGES)
+
+
+def test_the_results_are_those_of_the_undisturbed_pipeline(killed: Copy, whole: Copy) -> None:
+    mine, theirs = killed.folder / "quickstart", whole.folder / "quickstart"
+    assert results(mine) == results(theirs)
+    for suffix in ("csv", "md", "tex", "html"):
+        assert timeless(mine / f"reports/results.{suffix}") == timeless(theirs / f"reports/results.{suffix}")
+
+
+def test_nothing_is_left_to_do_and_no_part_of_a_file(killed: Copy) -> None:
+    assert "Running stage" not in killed.run("dvc", "repro", *REPORT)
+    assert [path for path in killed.folder.rglob("*") if is_partial(path.relative_to(killed.folder))] == []
+
+
+def test_mlflow_holds_each_seed_once_and_each_epoch_once(killed: Copy) -> None:
+    record, _ = read_record(killed.folder / f"quickstart/reports/runs/{MODEL}")
+    store = tracking_store(killed.folder / "quickstart")
+    frame = accuracies(store, record.experiment, [seed.run_id for seed in record.seeds])
+    assert list(zip(frame.seed, frame.epoch, strict=True)) == [(seed, epoch) for seed in (0, 1) for epoch in range(1, EPOCHS + 1)]
+    verify(store, [record])
+
+
+def twin(project: Copy, folder: Path) -> Copy:
+    """The same pipeline in another folder."""
+    shutil.copytree(project.folder, folder, symlinks=True)
+    other = copy.copy(project)
+    other.folder, other.environment = folder, {**project.environment, "DVC_SITE_CACHE_DIR": str(folder / ".site")}
+    return other
+
+
+def test_an_orphan_keeps_its_model_until_it_ends(whole: Copy, tmp_path: Path) -> None:
+    """Two may not write the same checkpoints; stopped, the orphan is sure to be there when it is met."""
+    project = twin(whole, tmp_path / "project")
+    shutil.rmtree(project.folder / "quickstart/.scratch")
+    first = Repro(project, RETRAIN)
+    assert first.reaches("seed 0 epoch 1/")
+    orphans = first.stages()
+    send(orphans, signal.SIGSTOP)
+    dvc_alone(first)
+    first.process.wait(60)
+    second = Repro(project, RETRAIN)
+    assert second.says_that_it_is_busy()
+    assert f"training of {MODEL} {BUSY}" in second.output
+    assert set(orphans) <= set(processes_of(project.folder))
+    send(orphans, signal.SIGCONT)
+    third = again(project, f"{MODEL} seed 1: best", RETRAIN)
+    assert third.process.wait(120) == 0
+    wait_for_their_end(project.folder)
+    assert results(project.folder / "quickstart") == results(whole.folder / "quickstart")

@@ -1,0 +1,159 @@
+"""The two studies: what they are made of, and that a study's stage runs what it says, where it says."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.plan import stage_name
+from stages.studies import STUDIES, load_studies
+from tests.in_process import run_stage
+from tests.project import MODEL, Project
+from tsslbp.config import Settings, SettingsError, load_settings
+from tsslbp.records import read_record
+from tsslbp.tracking import tracking_store, verify
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def base() -> Settings:
+    return load_settings(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def studies() -> dict[str, Settings]:
+    return {path.parent.name: settings for path, settings in load_studies(ROOT / "params.yaml").items()}
+
+
+def changes(settings: Settings, key: str, base: Settings) -> dict[str, Any]:
+    """What decides the weights of a model and is not what its base has."""
+    like = settings.models[key].like
+    assert like is not None
+    before, after = (flat(each) for each in (base.identity(like), settings.identity(key)))
+    return {name: value for name, value in after.items() if before[name] != value}
+
+
+def flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{section}.{name}": value for section, values in identity.items() for name, value in values.items()}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_model_of_a_study_is_like_one_of_the_base_on_its_data(name: str, studies: dict[str, Settings], base: Settings) -> None:
+    study, raw = studies[name], yaml.safe_load((ROOT / "studies" / name / "params.yaml").read_text())
+    for key, model in study.models.items():
+        assert model.like in base.models
+        assert raw["models"][key]["dataset"] == base.models[model.like].dataset  # DVC reads it there
+        assert key.startswith(model.like)
+    assert study.folders.data == base.folders.data
+    assert study.experiment != base.experiment
+
+
+def test_ablations_change_one_thing_each_and_one_a_model_changes_nothing(studies: dict[str, Settings], base: Settings) -> None:
+    study = studies["ablation"]
+    for like in ("fashion-mlp", "mnist-cnn"):
+        variants = [key for key, model in study.models.items() if model.like == like]
+        assert len({study.models[key].epochs for key in variants}) == len({study.seeds_of(key) for key in variants}) == 1
+        found = sorted(json.dumps(changes(study, key, base)) for key in variants)
+        assert found == sorted(
+            json.dumps(change)
+            for change in (
+                {},
+                {"recipe.gradient": "surrogate"},
+                {"recipe.gradient": "no-warmup"},
+                {"recipe.gradient": "no-intra"},
+                {"recipe.target_filterings": 1},
+                {"model.loss": {"kind": "kernel", "desired_train": [0, 1, 0, 1, 1]}},
+                {"model.loss": {"kind": "kernel", "desired_train": [1, 1, 1, 1, 1]}},
+            )
+        )
+
+
+def test_recipes_are_the_states_of_the_reference_code(studies: dict[str, Settings], base: Settings) -> None:
+    """What the code that was public when the table appeared had, and the final code did not."""
+    first_state = {
+        "recipe.gradient": "2020-10",
+        "recipe.target_filterings": 1,
+        "recipe.convolution_init": "kaiming_normal",
+        "model.loss": {"kind": "kernel", "desired_train": [0, 1, 0, 1, 1]},
+        "model.tau_s": 2.0,
+    }
+    study = studies["recipes"]
+    assert changes(study, "fashion-mlp-2020-10", base) == {**first_state, "model.learning_rate": 0.0002}
+    assert changes(study, "mnist-cnn-2020-10", base) == {**first_state, "model.batch_size": 100}
+    assert changes(study, "fashion-mlp-filtered-once", base) == {"recipe.target_filterings": 1}
+
+
+def test_a_pipeline_without_studies_has_none(tmp_path: Path) -> None:
+    assert load_studies(ROOT / "quickstart/params.yaml") == {}
+
+
+def test_a_study_of_another_pipeline_is_refused(tmp_path: Path) -> None:
+    for name in ("params.yaml", "other.yaml"):
+        shutil.copy(ROOT / "params.yaml", tmp_path / name)
+    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    path = tmp_path / "studies/recipes/params.yaml"
+    path.write_text(path.read_text().replace("base: ../../params.yaml", "base: ../../other.yaml"))
+    with pytest.raises(SettingsError, match=r"studies/recipes/params\.yaml: base: got .*other\.yaml; a study in this folder has the base"):
+        load_studies(tmp_path / "params.yaml")
+
+
+def test_stages_are_named_as_dvc_names_them() -> None:
+    assert stage_name(Path("dvc.yaml"), "a") == "train@a"
+    assert stage_name(Path("studies/recipes/dvc.yaml"), "a") == "studies/recipes/dvc.yaml:train@a"
+
+
+STUDY = f"""
+base: ../../params.yaml
+experiment: small-study
+folders:
+  {{data: data, runs: reports/studies/recipes/runs, checkpoints: checkpoints/studies, scratch: .scratch/studies, reports: reports/studies}}
+models:
+  shorter: {{like: {MODEL}, dataset: digits, epochs: 2, seeds: [1]}}
+  surrogate: {{like: {MODEL}, dataset: digits, epochs: 2, seeds: [1], recipe: surrogate}}
+recipes:
+  surrogate: {{like: "2021-03", gradient: surrogate}}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Project:
+    """A small pipeline and a study of it, both trained."""
+    project = Project(tmp_path_factory.mktemp("study") / "project", empty_database)
+    (project.folder / "studies/recipes").mkdir(parents=True)
+    (project.folder / "studies/recipes/params.yaml").write_text(STUDY)
+    for stage in ("download", "preprocess"):
+        assert run_stage(project.folder, stage, "--dataset", "digits") == 0
+    assert run_stage(project.folder, "train", "--model", MODEL) == 0
+    for key in ("shorter", "surrogate"):
+        assert run_stage(project.folder, "train", "--params", "studies/recipes/params.yaml", "--model", key) == 0
+    return project
+
+
+def test_the_first_epochs_of_a_longer_run_are_the_shorter_run(project: Project) -> None:
+    """So a study may take the base's own run for a variant that differs in its epochs alone."""
+    long, _ = read_record(project.folder / "reports/runs" / MODEL)
+    short, _ = read_record(project.folder / "reports/studies/recipes/runs/shorter")
+    other, _ = read_record(project.folder / "reports/studies/recipes/runs/surrogate")
+    assert [seed.seed for seed in short.seeds] == [1]
+    assert short.seeds[0].history == long.seeds[1].history[:2]
+    assert other.seeds[0].history != short.seeds[0].history
+
+
+def test_a_study_logs_beside_its_base_in_an_experiment_of_its_own(project: Project) -> None:
+    assert not (project.folder / "studies/recipes/mlflow.db").exists()
+    records = [read_record(project.folder / folder)[0] for folder in (f"reports/runs/{MODEL}", "reports/studies/recipes/runs/shorter")]
+    assert records[0].experiment != records[1].experiment == "small-study"
+    verify(tracking_store(project.folder), records)
+
+
+def test_a_wrong_study_is_one_message(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    path = project.folder / "studies/wrong.yaml"
+    path.write_text(STUDY.replace("../../params.yaml", "../params.yaml").replace(f"like: {MODEL}", "like: digits"))
+    assert run_stage(project.folder, "train", "--params", "studies/wrong.yaml", "--model", "shorter") == 1
+    message = f"studies/wrong.yaml: models.shorter.like: got 'digits' (str); allowed, of the base: {MODEL}"
+    assert message in capsys.readouterr().err

@@ -1,0 +1,153 @@
+"""Faults of tracking, through the real stages: no epoch is lost, and `python -m stages.report` completes the log afterwards."""
+
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+from functools import partial
+from urllib.request import urlopen
+
+import pytest
+
+from tests.cable import Cable, silence
+from tests.in_process import run_stage
+from tests.project import MODEL, Project
+from tests.servers import free_port, running, wait_until
+from tests.tracking_helpers import active_runs, client_of, history
+from tsslbp.records import read_record
+from tsslbp.tracking import LiveLog, Store, tracking_store
+
+pytestmark = pytest.mark.slow
+EXPERIMENT = "tsslbp-quickstart"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, empty_database):
+    """A project that was trained while nothing went wrong."""
+    project = Project(tmp_path_factory.mktemp("trained") / "project", empty_database)
+    project.prepare()
+    project.run("train", "--model", MODEL)
+    return project
+
+
+@pytest.fixture
+def project(trained, tmp_path, empty_database):
+    """A project with the same data, in which nothing was trained."""
+    fresh = Project(tmp_path / "project", empty_database)
+    shutil.copytree(trained.folder / "data", fresh.folder / "data")
+    return fresh
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The port of a real MLflow server."""
+    port, folder = free_port(), tmp_path_factory.mktemp("server")
+    files = ("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", folder)
+    with running("mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", 1, *files):
+        wait_until(lambda: urlopen(f"http://127.0.0.1:{port}/health", timeout=2).status == 200, "the server is up", 60)
+        yield port
+
+
+def measured(project: Project) -> tuple[bytes, ...]:
+    """Every epoch's numbers, to the last digit."""
+    return tuple((project.folder / "reports/runs" / MODEL / name).read_bytes() for name in ("history.csv", "metrics.json"))
+
+
+def assert_log_is_complete(project: Project, store: Store, experiment: str = EXPERIMENT, status: str = "FINISHED") -> None:
+    """MLflow holds each seed once, with every epoch of its record once, and pictures and weights."""
+    runs = active_runs(store, experiment)
+    record, _ = read_record(project.folder / "reports/runs" / MODEL)
+    assert set(runs) == {MODEL, *(f"{MODEL} seed {seed.seed}" for seed in record.seeds)}
+    assert {run.info.status for run in runs.values()} == {status}
+    for seed in record.seeds:
+        run = runs[f"{MODEL} seed {seed.seed}"]
+        assert history(store, run) == [(row.epoch, row.test_accuracy) for row in seed.history]
+        files = {file.path for folder in ("", "weights") for file in client_of(store).list_artifacts(run.info.run_id, folder)}
+        assert {"learning_curve.png", "confusion.csv", "weights/best.safetensors", "weights/final.safetensors"} <= files
+
+
+MOMENTS = {"start": "", "middle": "seed 0 epoch 2/3", "end": "seed 1: best"}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_server_that_goes_down_costs_no_epoch_and_the_report_completes_its_log(moment, project, trained, server, monkeypatch):
+    cable, experiment = Cable(server), f"server down at the {moment}"
+    project.change(f"experiment: {EXPERIMENT}", f"experiment: {experiment}")
+    monkeypatch.setenv("PROJECT_TRACKING_URI", f"http://127.0.0.1:{cable.port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    if moment == "start":
+        cable.cut()
+    process = project.start("train", "--model", MODEL)
+    for line in process.stdout:
+        if MOMENTS[moment] and MOMENTS[moment] in line:
+            cable.cut()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "does not answer; start the server" in err
+    assert "`python -m stages.report --params params.yaml` completes it" in err
+    assert measured(project) == measured(trained)
+    cable.join()
+    project.run("report")
+    assert_log_is_complete(project, tracking_store(project.folder, f"http://127.0.0.1:{cable.port}"), experiment)
+    cable.cut()
+
+
+def test_a_server_that_never_answers_costs_no_epoch(project, trained, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with silence() as port:
+        monkeypatch.setenv("PROJECT_TRACKING_URI", f"http://127.0.0.1:{port}")
+        out = project.run("train", "--model", MODEL)
+    assert "does not answer; start the server" in out
+    assert project.results() == trained.results()
+    monkeypatch.setenv("PROJECT_TRACKING_URI", "")
+    project.run("report")
+    assert_log_is_complete(project, tracking_store(project.folder))
+
+
+def test_a_damaged_database_costs_no_epoch_and_is_written_anew(project, trained):
+    database = project.folder / "mlflow.db"
+    database.write_bytes(b"no database " * 1000)
+    out = project.run("train", "--model", MODEL)
+    assert "mlflow.db is damaged; move the file away" in out
+    assert project.results() == trained.results()
+    assert "mlflow.db is damaged; move the file away" in project.run("report", code=1)
+    database.rename(database.with_suffix(".damaged"))
+    project.run("report")
+    assert_log_is_complete(project, tracking_store(project.folder))
+
+
+def test_a_database_that_stays_locked_costs_no_epoch_and_the_report_completes_it(project, trained, monkeypatch, capsys):
+    monkeypatch.setattr("tsslbp.tracking.LiveLog", partial(LiveLog, drain_seconds=1.0))
+    monkeypatch.setattr("tsslbp.tracking.live.LAST_TRIES", 1)
+    with closing(sqlite3.connect(project.folder / "mlflow.db", isolation_level=None)) as other_program:
+        other_program.execute("BEGIN EXCLUSIVE")
+        assert run_stage(project.folder, "train", "--model", MODEL) == 0
+        for thread in threading.enumerate():  # the log's, which waits for the database longer than the stage waits for it
+            if thread.name == "tracking":
+                thread.join(60)
+        other_program.execute("ROLLBACK")
+    err = capsys.readouterr().err
+    assert "is locked by another program; close what holds it open" in err
+    assert "completes it" in err
+    assert project.results() == trained.results()
+    assert not active_runs(tracking_store(project.folder), EXPERIMENT)
+    project.run("report")
+    assert_log_is_complete(project, tracking_store(project.folder))
+
+
+def test_a_project_that_moves_keeps_its_log_and_goes_on(project, trained):
+    project.change("epochs: 3", "epochs: 2")
+    project.run("train", "--model", MODEL)
+    old = project.folder
+    project.folder = old.rename(old.with_name("moved to # another 100% place"))
+    project.change("epochs: 2", "epochs: 3")
+    assert "seed 0 epoch 1/3" not in project.run("train", "--model", MODEL)
+    project.run("report")
+    assert project.results() == trained.results()
+    assert not old.exists()
+    store = tracking_store(project.folder)
+    client = client_of(store)
+    for run in client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id]):
+        assert run.info.artifact_uri.startswith(str(store.artifacts))
+        assert client.list_artifacts(run.info.run_id)
