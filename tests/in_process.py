@@ -22,9 +22,11 @@ def run_stage(folder: Path, stage: str, *arguments: str) -> int:
         pytest.raises(SystemExit) as ended,
     ):
         warnings.simplefilter("ignore", RuntimeWarning)  # runpy: the module was imported before
+        threads = torch.get_num_threads()
         try:
             runpy.run_module(f"stages.{stage}", run_name="__main__")
         finally:
             torch.set_flush_denormal(False)
+            torch.set_num_threads(threads)  # part of a run's identity: the next stage is to find the machine's own
     assert isinstance(ended.value.code, int)
     return ended.value.code
