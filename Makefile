@@ -56,11 +56,11 @@ repro: $(READY) ## reproduce the published tables: days on a CPU, see README
 
 recipes: $(READY) ## the study: which recipe gives the published numbers? Hours on a CPU
 	dvc repro studies/recipes/dvc.yaml
-	python -m stages.report
+	dvc repro --single-item --force report
 
 ablation: $(READY) ## the study: what does each part of the method do? Hours on a CPU
 	dvc repro studies/ablation/dvc.yaml
-	python -m stages.report
+	dvc repro --single-item --force report
 
 raster: $(READY) ## what the report's picture of one N-MNIST recording shows, from the data and a network
 	python -m stages.raster
