@@ -12,10 +12,12 @@ from tsslbp.records import read_record
 
 EVENTS = {
     "dataset": "ndigits",
-    "architecture": "4C5-P2-20",
-    "padding": [0],
-    "time_steps": 12,
-    "loss": {"kind": "count", "desired_count": 6, "undesired_count": 1},
+    "architecture": "12C5-P2-64C5-P2",
+    "padding": [1, 0],
+    "time_steps": 30,
+    "tau_m": 8.0,
+    "tau_s": 4.0,
+    "loss": {"kind": "count", "desired_count": 15, "undesired_count": 3},
     "epochs": 2,
 }
 

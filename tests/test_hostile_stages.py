@@ -8,6 +8,7 @@ import re
 import struct
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -93,12 +94,18 @@ def add_dataset(project: Project, kind: str, data: bytes, urls: tuple[str, ...] 
     (project.folder / "data/raw/hostile").mkdir(parents=True)
 
 
+def listing(project: Project) -> list[Path]:
+    """All files in and beside the project, apart from empty lock files."""
+    files = (path for path in project.folder.parent.rglob("*") if not path.is_dir())
+    return sorted(path for path in files if path.suffix != ".lock" or path.stat().st_size)
+
+
 def fails_with_one_line(project: Project, capsys, *command: str) -> str:
     """Run a stage that has to fail; its message."""
-    before = sorted(project.folder.parent.rglob("*"))
+    before = listing(project)
     capsys.readouterr()
     assert run_stage(project.folder, *command) == 1
-    assert sorted(project.folder.parent.rglob("*")) == before
+    assert listing(project) == before
     (line,) = capsys.readouterr().err.splitlines()
     return line
 

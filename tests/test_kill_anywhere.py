@@ -54,7 +54,7 @@ Command = tuple[str, ...]
 TRAIN: Command = ("train", "--model", MODEL)
 REPORT: Command = ("report",)
 PLAN: dict[Command, tuple[tuple[str, int, int], ...]] = {
-    ("download", "--dataset", "digits"): ((TRANSFER, 4, 1),),
+    ("download", "--dataset", "digits"): ((TRANSFER, 5, 1),),
     ("download", "--dataset", "ndigits"): ((SIMULATION, 3, 1),),
     ("preprocess", "--dataset", "digits"): ((ARRAYS, 3, 1),),
     ("preprocess", "--dataset", "ndigits"): ((ARRAYS, 3, 1),),
@@ -97,7 +97,7 @@ def make_project(folder: Path, database: Path, server: FaultyServer, digits: Pat
     files = []
     for name in IMAGE_FILES:
         packed = gzip.compress((digits / name).read_bytes(), mtime=0)
-        url = server.at(f"/{name}.gz", trickling(packed, 0.4))
+        url = server.at(f"/{name}.gz", trickling(packed, 1.0))
         files.append({"name": f"{name}.gz", "md5": md5(packed), "urls": [url]})
     settings["datasets"]["digits"] |= {"kind": "idx", "files": files}
     project.params.write_text(yaml.safe_dump(settings))

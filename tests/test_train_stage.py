@@ -8,11 +8,13 @@ import pytest
 
 from tests.project import MODEL, Project
 
+EPOCHS = 20  # so many that a signal in the first one does not come too late
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, empty_database):
     """A project whose model was trained without a break."""
-    project = Project(tmp_path_factory.mktemp("whole") / "project", empty_database)
+    project = Project(tmp_path_factory.mktemp("whole") / "project", empty_database, EPOCHS)
     project.prepare()
     project.output = project.run("train", "--model", MODEL)
     return project
@@ -21,13 +23,13 @@ def trained(tmp_path_factory, empty_database):
 @pytest.fixture
 def project(trained, tmp_path, empty_database):
     """A project with the same data, in which nothing was trained."""
-    fresh = Project(tmp_path / "project", empty_database)
+    fresh = Project(tmp_path / "project", empty_database, EPOCHS)
     shutil.copytree(trained.folder / "data", fresh.folder / "data")
     return fresh
 
 
 def test_every_epoch_is_a_plain_line_and_seeds_end_with_their_accuracies(trained):
-    assert f"{MODEL} seed 0 epoch 1/3: loss" in trained.output
+    assert f"{MODEL} seed 0 epoch 1/{EPOCHS}: loss" in trained.output
     assert f"{MODEL} seed 1: best" in trained.output
     assert "\x1b" not in trained.output
 
@@ -36,7 +38,7 @@ def test_every_epoch_is_a_plain_line_and_seeds_end_with_their_accuracies(trained
 def test_an_interrupted_stage_goes_on_and_ends_the_same(project, trained, kill):
     process = project.start("train", "--model", MODEL)
     for line in process.stdout:
-        if "seed 1 epoch 1/3" in line:
+        if f"seed 1 epoch 1/{EPOCHS}" in line:
             process.send_signal(kill)
             break
     _, err = process.communicate(timeout=60)
@@ -64,7 +66,7 @@ def test_weights_of_another_network_are_refused(trained, tmp_path, empty_databas
 
 
 def test_a_second_start_says_that_the_model_is_being_trained(project):
-    project.change("epochs: 3", "epochs: 400")
+    project.change(f"epochs: {EPOCHS}", "epochs: 400")
     first = project.start("train", "--model", MODEL)
     try:
         for line in first.stdout:
@@ -83,7 +85,7 @@ def test_changed_settings_use_no_old_checkpoint(project):
     before = project.results()
     project.change("learning_rate: 0.0005", "learning_rate: 0.001")
     out = project.run("train", "--model", MODEL)
-    assert "seed 0 epoch 1/3" in out
+    assert f"seed 0 epoch 1/{EPOCHS}" in out
     assert project.results()["seed-0-final.safetensors"] != before["seed-0-final.safetensors"]
     project.change("learning_rate: 0.001", "learning_rate: 0.0005")
     assert "epoch" not in project.run("train", "--model", MODEL).replace("(epoch", "(")
@@ -95,7 +97,7 @@ def test_an_added_seed_is_all_that_is_trained(project, trained):
     shutil.copytree(trained.folder / ".scratch", project.folder / ".scratch")
     project.change("seeds: [0, 1]", "seeds: [0, 1, 7]")
     out = project.run("train", "--model", MODEL)
-    assert "seed 7 epoch 1/3" in out
+    assert f"seed 7 epoch 1/{EPOCHS}" in out
     assert "seed 0 epoch" not in out
     for name, content in trained.results().items():
         if name.startswith("seed-"):
@@ -114,8 +116,8 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(project, train
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("epochs: 3", "epohcs: 3", "epohcs: unknown setting"),
-        ("epochs: 3", "epochs: three", "epochs: got 'three'"),
+        (f"epochs: {EPOCHS}", f"epohcs: {EPOCHS}", "epohcs: unknown setting"),
+        (f"epochs: {EPOCHS}", "epochs: three", "epochs: got 'three'"),
         ("    dataset: digits\n", "    dataset: dgits\n", "dataset: got 'dgits'; allowed: digits, ndigits"),
         ("seeds: [0, 1]", "seeds: [1, 1]", "1 stands there more than once"),
     ],
