@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -44,7 +45,16 @@ class Project:
     def start(self, stage: str, *arguments: str) -> subprocess.Popen:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": os.environ.get("PROJECT_TRACKING_URI", "")}
         command = [sys.executable, "-m", f"stages.{stage}", *arguments]
-        return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Tests that run in the background of a shell inherit that Ctrl-C is ignored; a user's stage does not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
 
     def run(self, stage: str, *arguments: str, code: int = 0) -> str:
         """Run a stage to its end; returns all that it printed."""
