@@ -118,10 +118,10 @@ class Downloader:
                 # Not iter_content: it throws away what it holds of its current block when the connection breaks off.
                 while block := response.raw.read1(BLOCK):
                     file.write(block)
+                    file.flush()  # what came over a slow line outlives a kill
                     advance(len(block))
             except HTTPError as error:
                 failure = _cause(error)
-            file.flush()
             os.fsync(file.fileno())
         received = _size(partial)
         if total is not None and received < total:
