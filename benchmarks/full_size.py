@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"benchmarks.full_size: {error}", file=sys.stderr)
         return 1
-    write_text(folder / "full-size.csv", "what,value,unit\n" + "".join(f'"{row.what}",{row.value:.6g},{row.unit}\n' for row in rows))
+    write_text(folder / "full-size.csv", "what,value,unit\n" + "".join(f'"{row.what}",{row.value!r},{row.unit}\n' for row in rows))
     write_text(folder / "full-size.md", _markdown(facts, rows))
     print(_markdown((), rows))
     return 0

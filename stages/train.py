@@ -1,6 +1,7 @@
-"""Stage `train`: every seed of one model, each going on from its last complete epoch; or test saved weights.
+"""Stage `train`: every seed of one model, each going on from its last complete epoch; or record those so far; or test saved weights.
 
 python -m stages.train --model mnist-cnn
+python -m stages.train --model mnist-cnn --so-far
 python -m stages.train --model mnist-cnn --evaluate checkpoints/mnist-cnn/seed-0-best.safetensors
 """
 
@@ -30,7 +31,10 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         _evaluate(settings, options.model, options.evaluate)
         return
     with only_process(settings.folders.scratch / options.model / "lock", f"training of {options.model}"):
-        _train(settings, options.model, options.params)
+        if options.so_far:
+            _record_so_far(settings, options.model)
+        else:
+            _train(settings, options.model, options.params)
 
 
 def _train(settings: Settings, key: str, params: Path) -> None:
@@ -81,6 +85,29 @@ def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
     return outcome
 
 
+def _record_so_far(settings: Settings, key: str) -> None:
+    """Write the record of an interrupted training, so that the report can show it as what it is: so many seeds, so many epochs."""
+    import torch
+
+    from tsslbp.records import write_record
+    from tsslbp.runs import ModelRun, prepare_device
+
+    model = ModelRun.open(settings, key, prepare_device(settings.execution))
+    outcomes = [outcome for seed in settings.seeds_of(key) if (outcome := model.so_far(seed)) is not None]
+    record = model.record(outcomes)
+    if not record.seeds:
+        raise ValueError(
+            f"{key}: no epoch is complete with these settings, data and method on {model.device.type} with {torch.get_num_threads()} "
+            f"threads; without --so-far the same command trains, with the number of threads that earlier epochs had it goes on from them"
+        )
+    write_record(settings.folders.runs / key, record, model.provenance(outcomes))
+    for seed in record.seeds:
+        print(
+            f"{key} seed {seed.seed}: {len(seed.history)} of {model.model.epochs} epochs, best {seed.best:.2f} % (epoch {seed.best_epoch})"
+        )
+    print(f"written: {settings.folders.runs / key}; the stage report shows it, and without --so-far training goes on")
+
+
 def _weights(model: "ModelRun", _key: str, seed: int) -> Mapping[str, Path]:
     return {f"{which}.safetensors": model.weights_path(seed, which) for which in ("best", "final")}
 
@@ -104,7 +131,11 @@ def _warn(message: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m stages.train", description="Train every seed of one model, or test saved weights.")
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.train", description="Train every seed of one model, record what is complete so far, or test saved weights."
+    )
     parser.add_argument("--model", required=True, help="a key of `models` in the settings")
-    parser.add_argument("--evaluate", type=Path, metavar="WEIGHTS", help="test this .safetensors file; train nothing")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--evaluate", type=Path, metavar="WEIGHTS", help="test this .safetensors file; train nothing")
+    what.add_argument("--so-far", action="store_true", help="record the epochs that an interrupted training completed; train nothing")
     run(main, parser)

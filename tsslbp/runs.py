@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from tsslbp.building import build_loss, build_network, build_optimizer
-from tsslbp.checkpoints import Progress, save_weights
+from tsslbp.checkpoints import Progress, load_progress, save_weights
 from tsslbp.config import Execution, Model, Settings, SettingsError, digest
 from tsslbp.data.batches import load_batches
 from tsslbp.files import checksum
@@ -88,9 +88,9 @@ class ModelRun:
         where = {"device": self.device.type, "threads": torch.get_num_threads(), "torch": torch.__version__}
         return {**self.settings.identity(self.key), "data": [self.data.checksum, self.data.arrays], "code": self.code, "where": where}
 
-    def run_id(self, seed: int) -> str:
-        """The run's own id: equal for equal experiment, settings, data, code, seed and epochs."""
-        return digest([self.settings.experiment, self.key, self.identity, seed, self.model.epochs])
+    def run_id(self, seed: int, epochs: int | None = None) -> str:
+        """The run's own id: equal for equal experiment, settings, data, code, seed and epochs (None: those of the settings)."""
+        return digest([self.settings.experiment, self.key, self.identity, seed, epochs or self.model.epochs])
 
     def seed_key(self, seed: int) -> str:
         """What a checkpoint belongs to."""
@@ -138,13 +138,29 @@ class ModelRun:
             return Outcome(provenance.model_copy(update={"failed": str(failure), "seconds": seconds}), None)
         return Outcome(provenance.model_copy(update={"seconds": progress.seconds}), self._finish(seed, progress))
 
+    def so_far(self, seed: int) -> Outcome | None:
+        """The complete epochs of a seed whose training was interrupted, as a run of so many epochs; None where there are none.
+
+        Its weights are written as those of a finished seed are. Training goes on from the checkpoint all the same.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged.
+        """
+        if not self.checkpoint(seed).exists():
+            return None
+        progress = load_progress(self.checkpoint(seed), self.seed_key(seed))
+        if len(progress.history) > self.model.epochs:  # of more epochs than are asked for now, as in `fit`
+            return None
+        return Outcome(self.started(seed).model_copy(update={"seconds": progress.seconds}), self._finish(seed, progress))
+
     def _finish(self, seed: int, progress: Progress) -> SeedRecord:
-        metadata = {"model": self.key, "architecture": self.model.architecture, "seed": str(seed), "run_id": self.run_id(seed)}
+        run_id = self.run_id(seed, len(progress.history))
+        metadata = {"model": self.key, "architecture": self.model.architecture, "seed": str(seed), "run_id": run_id}
         for which, weights in (("best", progress.best_weights), ("final", progress.weights)):
             save_weights(self.weights_path(seed, which), weights, metadata)
         return SeedRecord(
             seed=seed,
-            run_id=self.run_id(seed),
+            run_id=run_id,
             history=progress.history,
             confusion=progress.confusion,
             best_weights_sha256=checksum(self.weights_path(seed, "best"), "sha256"),
