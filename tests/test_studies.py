@@ -53,24 +53,26 @@ def test_every_model_of_a_study_is_like_one_of_the_base_on_its_data(name: str, s
     assert study.experiment != base.experiment
 
 
-def test_ablations_change_one_thing_each_and_one_a_model_changes_nothing(studies: dict[str, Settings], base: Settings) -> None:
+PARTS: tuple[dict[str, Any], ...] = (
+    {"recipe.gradient": "surrogate"},
+    {"recipe.gradient": "no-warmup"},
+    {"recipe.gradient": "no-intra"},
+    {"recipe.target_filterings": 1},
+    {"model.loss": {"kind": "kernel", "desired_train": [0, 1, 0, 1, 1]}},
+    {"model.loss": {"kind": "kernel", "desired_train": [1, 1, 1, 1, 1]}},
+)
+PRECISION: dict[str, Any] = {"model.precision": "bf16"}
+
+
+@pytest.mark.parametrize(("like", "expected"), [("fashion-mlp", PARTS), ("mnist-cnn", (*PARTS, PRECISION)), ("fashion-cnn", (PRECISION,))])
+def test_ablations_change_one_thing_each_and_one_a_model_changes_nothing(
+    like: str, expected: tuple[dict[str, Any], ...], studies: dict[str, Settings], base: Settings
+) -> None:
     study = studies["ablation"]
-    for like in ("fashion-mlp", "mnist-cnn"):
-        variants = [key for key, model in study.models.items() if model.like == like]
-        assert len({study.models[key].epochs for key in variants}) == len({study.seeds_of(key) for key in variants}) == 1
-        found = sorted(json.dumps(changes(study, key, base)) for key in variants)
-        assert found == sorted(
-            json.dumps(change)
-            for change in (
-                {},
-                {"recipe.gradient": "surrogate"},
-                {"recipe.gradient": "no-warmup"},
-                {"recipe.gradient": "no-intra"},
-                {"recipe.target_filterings": 1},
-                {"model.loss": {"kind": "kernel", "desired_train": [0, 1, 0, 1, 1]}},
-                {"model.loss": {"kind": "kernel", "desired_train": [1, 1, 1, 1, 1]}},
-            )
-        )
+    variants = [key for key, model in study.models.items() if model.like == like]
+    assert len({study.models[key].epochs for key in variants}) == len({study.seeds_of(key) for key in variants}) == 1
+    found = sorted(json.dumps(changes(study, key, base)) for key in variants)
+    assert found == sorted(map(json.dumps, ({}, *expected)))
 
 
 def test_recipes_are_the_states_of_the_reference_code(studies: dict[str, Settings], base: Settings) -> None:

@@ -46,7 +46,8 @@ def _recipes(found: Sequence[RecipeRow]) -> list[Picture]:
     """Every recipe beside its published row; none where no recipe was run beside the base's own."""
     if not any(each.row.was_run for each in found if not each.from_base):
         return []
-    named = [replace(each.row, model=f"{each.row.model}, {each.row.recipe}") for each in found]
+    # A recipe may stand there whole and cut to the extent of another.
+    named = [replace(each.row, model=f"{each.row.model}, {each.row.recipe}, {each.row.extent or 'not run'}") for each in found]
     return [comparison(named, {row.model: each.bests for row, each in zip(named, found, strict=True)}, "recipes")]
 
 
