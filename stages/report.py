@@ -18,6 +18,7 @@ from tsslbp.config import Settings
 if TYPE_CHECKING:
     from tsslbp.report.rows import Row
     from tsslbp.report.runs import Run
+    from tsslbp.report.studies import Studies
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
@@ -35,11 +36,12 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     studies = {path.parent.name: (study, read_runs(study, study.folders.runs)) for path, study in load_studies(options.params).items()}
     for pipeline, measured in ((settings, runs), *studies.values()):
         agree_with_mlflow(pipeline, measured, tracking_folder(pipeline, options.params))
-    write_reports(settings, rows, runs, settings.folders.reports, make_studies(studies, settings, runs))
+    found = make_studies(studies, settings, runs)
+    write_reports(settings, rows, runs, settings.folders.reports, found)
     _show(rows)
     print(f"written: {settings.folders.reports}/results.html, .md, .tex, .csv and figures/")
     if options.readme:
-        update_readme(options.readme, rows)
+        update_readme(options.readme, rows, found)
 
 
 def agree_with_mlflow(settings: Settings, runs: Mapping[str, "Run"], folder: Path) -> None:
@@ -58,13 +60,13 @@ def _weights(settings: Settings, model: str, seed: int) -> dict[str, Path]:
     return {f"{which}.safetensors": folder / f"seed-{seed}-{which}.safetensors" for which in ("best", "final")}
 
 
-def update_readme(path: Path, rows: Sequence["Row"]) -> None:
-    """Put the short table between the README's markers; a README without them is a ValueError."""
+def update_readme(path: Path, rows: Sequence["Row"], studies: "Studies") -> None:
+    """Put the report's parts between the README's markers; a README without the table's is a ValueError."""
     from tsslbp.files import write_text
-    from tsslbp.report.tables import readme_table, splice_readme
+    from tsslbp.report.readme import readme_parts, splice
 
     try:
-        text = splice_readme(path.read_text(encoding="utf-8"), readme_table(rows))
+        text = splice(path.read_text(encoding="utf-8"), readme_parts(rows, studies))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     write_text(path, text)
@@ -92,6 +94,6 @@ def _show(rows: Sequence["Row"]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m stages.report", description="Tables, figures and a page from the training runs.")
-    parser.add_argument("--readme", type=Path, metavar="FILE", help="also renew the results table between the markers of this file")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="also renew what stands between the markers of this file")
     parser.add_argument("--show", action="store_true", help="only print the short table; write nothing")
     run(main, parser)

@@ -3,19 +3,26 @@
 import re
 from pathlib import Path
 
+from stages.studies import load_studies
 from tsslbp.config import load_settings
+from tsslbp.report.readme import markers, readme_parts, splice
 from tsslbp.report.rows import make_rows
 from tsslbp.report.runs import read_runs
-from tsslbp.report.tables import readme_table, splice_readme
+from tsslbp.report.studies import make_studies
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_table_is_the_one_that_the_records_give():
+def test_its_parts_are_those_that_the_records_give():
     settings = load_settings(ROOT / "params.yaml")
-    rows = make_rows(settings, read_runs(settings, ROOT / settings.folders.runs))
-    assert splice_readme(README, readme_table(rows)) == README, "renew it with: python -m stages.report --readme README.md"
+    runs = read_runs(settings, ROOT / settings.folders.runs)
+    studies = {
+        path.parent.name: (study, read_runs(study, ROOT / study.folders.runs)) for path, study in load_studies(ROOT / "params.yaml").items()
+    }
+    parts = readme_parts(make_rows(settings, runs), make_studies(studies, settings, runs))
+    assert all(markers(name)[0] in README for name in parts)
+    assert splice(README, parts) == README, "renew it with: python -m stages.report --readme README.md"
 
 
 def test_every_make_target_that_readme_names_exists():

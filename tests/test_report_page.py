@@ -19,8 +19,10 @@ from tsslbp.config import load_settings
 from tsslbp.records import write_record
 from tsslbp.report.canvas import Picture
 from tsslbp.report.page import draw_pictures, results_page
+from tsslbp.report.readme import TABLE, markers, readme_table
 from tsslbp.report.rows import make_rows
-from tsslbp.report.tables import README_BEGIN, README_END, answer, readme_table
+from tsslbp.report.studies import NO_STUDIES
+from tsslbp.report.tables import answer
 from tsslbp.report.writing import write_reports
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
@@ -173,11 +175,11 @@ def test_without_runs_the_stage_shows_what_is_published(project):
 
 def test_the_stage_renews_the_readmes_table(tmp_path, capsys):
     readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n{README_BEGIN}\n{README_END}\n")
+    readme.write_text("# Title\n{}\n{}\n".format(*markers(TABLE)))
     rows = make_rows(settings(), {})
-    report.update_readme(readme, rows)
+    report.update_readme(readme, rows, NO_STUDIES)
     assert readme_table(rows) in readme.read_text()
     readme.write_text("# Title\n")
     with pytest.raises(ValueError, match=r"README\.md: expected <!-- results:begin -->"):
-        report.update_readme(readme, rows)
+        report.update_readme(readme, rows, NO_STUDIES)
     assert readme.read_text() == "# Title\n"

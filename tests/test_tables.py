@@ -13,18 +13,15 @@ from hypothesis import strategies as st
 from tests.report_builders import make_run, mixed_runs, settings
 from tsslbp.records import RecordError, write_record
 from tsslbp.report import render
+from tsslbp.report.readme import readme_table
 from tsslbp.report.rows import make_rows
 from tsslbp.report.runs import read_runs
 from tsslbp.report.tables import (
-    README_BEGIN,
-    README_END,
     answer,
     published_checks,
-    readme_table,
     results_csv,
     results_markdown,
     results_tex,
-    splice_readme,
 )
 
 REQUIRED = {
@@ -212,19 +209,6 @@ def test_the_answer_counts_the_verdicts_of_full_rows_only(protocol):
     }
     expected = "1 higher (fashion-mlp); 1 lower (mnist-cnn); 1 without published runs to compare with (cifar10-wide), by"
     assert expected in answer(make_rows(protocol, runs))[1]
-
-
-def test_the_readme_keeps_all_but_the_table():
-    text = f"before\n{README_BEGIN}\nold\n{README_END}\nafter\n"
-    new = splice_readme(text, "| new |")
-    assert new == f"before\n{README_BEGIN}\n| new |\n{README_END}\nafter\n"
-    assert splice_readme(new, "| new |") == new
-
-
-@pytest.mark.parametrize("text", ["", README_BEGIN, f"{README_END}{README_BEGIN}", f"{README_BEGIN}{README_BEGIN}{README_END}"])
-def test_a_readme_without_its_markers_is_refused(text):
-    with pytest.raises(ValueError, match="results:begin"):
-        splice_readme(text, "")
 
 
 def test_records_are_read_for_the_models_of_the_settings_alone(protocol, tmp_path):

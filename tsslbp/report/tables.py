@@ -20,7 +20,6 @@ from tsslbp.report.studies import NO_STUDIES, Studies
 
 T = TypeVar("T")
 
-README_BEGIN, README_END = "<!-- results:begin -->", "<!-- results:end -->"
 
 COLUMNS: dict[str, Callable[[Row], Any]] = {
     "dataset": lambda row: row.dataset,
@@ -103,24 +102,6 @@ def results_markdown(rows: Sequence[Row], studies: Studies = NO_STUDIES) -> str:
 def results_tex(rows: Sequence[Row], studies: Studies = NO_STUDIES) -> str:
     r"""The same as LaTeX tables to \input; they need the package booktabs."""
     return render.tex("results.tex", **context(rows, studies))
-
-
-def readme_table(rows: Sequence[Row]) -> str:
-    """A short Markdown table of the rows, without the README's markers."""
-    return render.markdown("readme.md", **context(rows)).strip()
-
-
-def splice_readme(readme: str, table: str) -> str:
-    """The README with `table` between its two markers, which stay.
-
-    Raises:
-        ValueError: a marker is missing, stands there twice, or the end comes before the beginning.
-    """
-    if readme.count(README_BEGIN) != 1 or readme.count(README_END) != 1 or readme.index(README_BEGIN) > readme.index(README_END):
-        raise ValueError(f"expected {README_BEGIN} and after it {README_END}, once each; put the two lines where the table belongs")
-    before, rest = readme.split(README_BEGIN)
-    after = rest.split(README_END)[1]
-    return f"{before}{README_BEGIN}\n{table}\n{README_END}{after}"
 
 
 def context(rows: Sequence[Row], studies: Studies = NO_STUDIES) -> dict[str, Any]:

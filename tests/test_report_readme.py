@@ -1,0 +1,31 @@
+"""What the report writes into a README: only between its markers, and nothing where they are wrong."""
+
+import pytest
+
+from tsslbp.report.readme import INDENT, TABLE, markers, splice
+
+BEGIN, END = markers(TABLE)
+OTHER, OTHER_END = markers("recipes")
+
+
+def test_all_but_the_parts_stays():
+    text = f"before\n{BEGIN}\nold\n{END}\nbetween\n1. item\n{INDENT}{OTHER}\n{INDENT}- old\n{INDENT}{OTHER_END}\nafter\n"
+    parts = {TABLE: "| new |", "recipes": f"{INDENT}- new"}
+    new = splice(text, parts)
+    assert new == text.replace("- old", "- new").replace("old", "| new |")
+    assert splice(new, parts) == new
+
+
+def test_only_the_table_must_have_a_place():
+    assert splice(f"{BEGIN}\n{END}", {TABLE: "new", "recipes": "- one"}) == f"{BEGIN}\nnew\n{END}"
+
+
+@pytest.mark.parametrize("text", ["", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{BEGIN}{END}"])
+def test_a_readme_without_its_markers_is_refused(text):
+    with pytest.raises(ValueError, match="results:begin"):
+        splice(text, {TABLE: ""})
+
+
+def test_a_part_with_half_a_place_is_refused():
+    with pytest.raises(ValueError, match="recipes:begin"):
+        splice(f"{BEGIN}\n{END}\n{OTHER}\n", {TABLE: "", "recipes": "- one"})
