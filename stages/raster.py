@@ -69,8 +69,8 @@ def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork
     from tsslbp.files import checksum
     from tsslbp.records import read_record
 
-    if (settings.folders.runs / key / "record.json").exists():
-        seed = read_record(settings.folders.runs / key)[0].seeds[0]
+    folder = settings.folders.runs / key
+    for seed in read_record(folder)[0].seeds[:1] if (folder / "record.json").exists() else ():
         path = settings.folders.checkpoints / key / f"seed-{seed.seed}-final.safetensors"
         if path.exists() and checksum(path, "sha256") == seed.final_weights_sha256:
             words = f"with the weights of {key}, seed {seed.seed}, after epoch {len(seed.history)} (test accuracy {seed.final:.2f} %)"

@@ -49,12 +49,17 @@ def _train(settings: Settings, key: str, params: Path) -> None:
     with LiveLog(store, _warn, remedy=f"python -m stages.report --params {params}") as log:
         outcomes = [_train_seed(model, seed, log) for seed in settings.seeds_of(key)]
         record, provenance = model.record(outcomes), model.provenance(outcomes)
-        if not record.seeds:
-            first = outcomes[0].provenance
-            log.fail(identity(record, first.seed, model.run_id(first.seed), first).parent(), f"every seed failed: {first.failed}")
-            raise ValueError(f"{key}: every seed failed; the messages above say how")
         write_record(settings.folders.runs / key, record, provenance)
-        log.model(record, provenance, partial(_weights, model))
+        if record.seeds:
+            log.model(record, provenance, partial(_weights, model))
+            return
+        first = outcomes[0].provenance
+        log.fail(identity(record, first.seed, model.run_id(first.seed), first).parent(), f"every seed failed: {first.failed}")
+        message = f"{key}: every seed failed; the messages above say how"
+        if settings.base is None:
+            raise ValueError(message)
+        _warn(message)  # of a study's variant that is a finding, and the study goes on
+        settings.folders.checkpoints.joinpath(key).mkdir(parents=True, exist_ok=True)  # DVC asks for it, though there are no weights
 
 
 def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":

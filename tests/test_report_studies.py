@@ -168,6 +168,23 @@ def test_one_seed_in_common_is_too_few(studies, base):
     assert effects["no intra-neuron term"] == ("too few pairs", True)
 
 
+def test_a_variant_of_which_every_seed_failed_is_told_from_one_that_was_not_run(studies, base):
+    study = studies["ablation"]
+    silent = {0: "epoch 3: layer 3 never fired", 1: "epoch 3: layer 3 never fired"}
+    runs = {
+        "mnist-cnn-2021-03": make_run(study, "mnist-cnn-2021-03", seeds=(0, 1), epochs=5),
+        "mnist-cnn-no-warmup": make_run(study, "mnist-cnn-no-warmup", seeds=(), failed=silent),
+        "mnist-cnn-surrogate": make_run(study, "mnist-cnn-surrogate", seeds=(1,), epochs=5, failed={0: silent[0]}),
+    }
+    found = variants(study, runs, base)
+    failed = next(each for each in found if each.like == "mnist-cnn" and each.name == "no warm-up")
+    assert (failed.effect, failed.difference) == ("failed", None)
+    assert "seed 1 failed: epoch 3" in failed.note
+    answer = ablation_answers(found)[1]
+    assert "Failed: no warm-up (2 of 2 seeds failed)." in answer
+    assert re.search(r"Too few pairs: surrogate alone \S+ \(1 of 2 seeds failed\)\.", answer)
+
+
 def test_runs_of_other_code_or_data_are_told_apart(studies, base):
     study = studies["ablation"]
     record, provenance = make_run(study, "fashion-mlp-surrogate", epochs=15)

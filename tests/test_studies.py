@@ -153,6 +153,17 @@ def test_a_study_logs_beside_its_base_in_an_experiment_of_its_own(project: Proje
     verify(tracking_store(project.folder), records)
 
 
+def test_a_variant_that_cannot_be_trained_is_a_finding_and_the_study_goes_on(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    path = project.folder / "studies/recipes/silent.yaml"
+    path.write_text(STUDY.replace("recipe: surrogate}", "threshold: 1000.0}"))
+    assert run_stage(project.folder, "train", "--params", "studies/recipes/silent.yaml", "--model", "surrogate") == 0
+    assert "surrogate: every seed failed" in capsys.readouterr().err
+    record, provenance = read_record(project.folder / "reports/studies/recipes/runs/surrogate")
+    assert record.seeds == ()
+    assert "never fired" in (provenance.seeds[0].failed or "")
+    assert (project.folder / "checkpoints/studies/surrogate").is_dir()
+
+
 def test_a_wrong_study_is_one_message(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     path = project.folder / "studies/wrong.yaml"
     path.write_text(STUDY.replace("../../params.yaml", "../params.yaml").replace(f"like: {MODEL}", "like: digits"))

@@ -106,4 +106,8 @@ def test_a_network_that_stays_silent_fails_with_its_firing_rates(project, capsys
         )
     assert f"{MODEL}: every seed failed" in err
     assert statuses(project) == dict.fromkeys((MODEL, f"{MODEL} seed 0", f"{MODEL} seed 1"), "FAILED")
-    assert not (project.folder / "reports/runs" / MODEL / "record.json").exists()
+    record, provenance = read_record(project.folder / "reports/runs" / MODEL)
+    assert record.seeds == ()
+    assert all("never fired" in (seed.failed or "") for seed in provenance.seeds)
+    assert run_stage(project.folder, "report") == 0
+    assert "seed 0 failed: epoch 3" in (project.folder / "reports/results.md").read_text()

@@ -11,7 +11,7 @@ from tsslbp.report.runs import Run
 from tsslbp.report.statistics import CONFIDENCE, PairedDifference, paired_difference, reach
 from tsslbp.report.variants import changed, cut, described, groups
 
-Effect = Literal["unchanged", "real", "not shown", "too few pairs", "not run"]
+Effect = Literal["unchanged", "real", "not shown", "too few pairs", "failed", "not run"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Variant:
         settings: what differs, as in params.yaml.
         row: its runs, as in the tables; `row.model` is the study's own key.
         difference: best accuracy, this variant minus the unchanged one, paired by seed; None where one of them was not run.
-        effect: "real" where the interval of the difference excludes 0, "not shown" where it does not.
+        effect: "real" where the interval of the difference excludes 0, "not shown" where it does not; "failed" where no seed
+            could be trained to the end.
         note: why the difference may be of something else.
     """
 
@@ -67,7 +68,7 @@ def _variant(like: str, name: str, settings: str, row: Row, pair: tuple[Run | No
     difference = None if is_reference else _difference(run, reference)
     effect: Effect
     if not row.was_run:
-        effect = "not run"
+        effect = "failed" if row.origin.failures else "not run"
     elif is_reference:
         effect = "unchanged"
     elif difference is None or difference.interval is None:
@@ -111,7 +112,7 @@ def ablation_answers(found: Sequence[Variant]) -> tuple[str, ...]:
 
 def _answer(found: Sequence[Variant]) -> str:
     parts = []
-    for effect in ("real", "not shown", "too few pairs", "not run"):
+    for effect in ("real", "not shown", "too few pairs", "failed", "not run"):
         names = [_named(variant) for variant in found if variant.effect == effect]
         if names:
             parts.append(f"{effect}: {'; '.join(names)}")
@@ -119,8 +120,9 @@ def _answer(found: Sequence[Variant]) -> str:
 
 
 def _named(variant: Variant) -> str:
-    difference = variant.difference
-    return variant.name if difference is None else f"{variant.name} {estimate(difference.mean, difference.interval)}"
+    difference, failed = variant.difference, len(variant.row.origin.failures)
+    name = variant.name if difference is None else f"{variant.name} {estimate(difference.mean, difference.interval)}"
+    return f"{name} ({failed} of {variant.row.seeds + failed} seeds failed)" if failed else name
 
 
 def _capital(text: str) -> str:
