@@ -9,6 +9,8 @@ PORT ?= 5000
 VENV := .venv
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+# Two files at a time: most of a slow test's time is spent waiting for processes to start and end.
+PYTEST := python -m pytest --numprocesses 2 --dist loadfile
 # DVC runs the stages by the name `python`: let it be this one, and keep DVC's and MLflow's telemetry off.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -39,10 +41,10 @@ quickstart: $(READY) ## run the whole pipeline on embedded data, in minutes
 	@echo "Open quickstart/reports/results.html for tables and figures, or browse the runs with: make quickstart-ui"
 
 test: lint ## lint, types and the tests that take at most 5 minutes
-	python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: $(READY) ## the tests that take longer: real kills, real servers, a real browser
-	python -m pytest -m slow
+	$(PYTEST) -m slow
 
 test-all: test test-slow ## both
 
