@@ -40,7 +40,7 @@ def recipes(base, base_runs, studies):
 
 @pytest.fixture(scope="module")
 def ablation(base, studies):
-    return {(each.like, each.name): each for each in variants(studies["ablation"], study_runs(studies)["ablation"], base)}
+    return {(each.like, each.name): each for each in variants(studies["ablation"], study_runs(studies)["ablation"], base, {})}
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_a_longer_run_has_no_more_epochs_to_choose_from(studies, base):
         "fashion-mlp-2021-03": make_run(study, "fashion-mlp-2021-03", epochs=15),
         "fashion-mlp-surrogate": make_run(study, "fashion-mlp-surrogate", epochs=9),
     }
-    found = next(each for each in variants(study, runs, base) if each.name == "surrogate alone")
+    found = next(each for each in variants(study, runs, base, {}) if each.name == "surrogate alone")
     reference, own = (runs[f"fashion-mlp-{name}"][0].seeds[0].history for name in ("2021-03", "surrogate"))
     assert found.difference.values[0] == pytest.approx(
         max(epoch.test_accuracy for epoch in own) - max(epoch.test_accuracy for epoch in reference[:9])
@@ -163,7 +163,7 @@ def test_one_seed_in_common_is_too_few(studies, base):
         "fashion-mlp-surrogate": make_run(study, "fashion-mlp-surrogate", seeds=(1, 2), epochs=15),
         "fashion-mlp-no-intra": make_run(study, "fashion-mlp-no-intra", seeds=(7,), epochs=15),
     }
-    effects = {each.name: (each.effect, each.difference is None) for each in variants(study, runs, base) if each.row.was_run}
+    effects = {each.name: (each.effect, each.difference is None) for each in variants(study, runs, base, {}) if each.row.was_run}
     assert effects["surrogate alone"] == ("too few pairs", False)
     assert effects["no intra-neuron term"] == ("too few pairs", True)
 
@@ -176,7 +176,7 @@ def test_a_variant_of_which_every_seed_failed_is_told_from_one_that_was_not_run(
         "mnist-cnn-no-warmup": make_run(study, "mnist-cnn-no-warmup", seeds=(), failed=silent),
         "mnist-cnn-surrogate": make_run(study, "mnist-cnn-surrogate", seeds=(1,), epochs=5, failed={0: silent[0]}),
     }
-    found = variants(study, runs, base)
+    found = variants(study, runs, base, {})
     failed = next(each for each in found if each.like == "mnist-cnn" and each.name == "no warm-up")
     assert (failed.effect, failed.difference) == ("failed", None)
     assert "seed 1 failed: epoch 3" in failed.note
@@ -185,19 +185,32 @@ def test_a_variant_of_which_every_seed_failed_is_told_from_one_that_was_not_run(
     assert re.search(r"Too few pairs: surrogate alone \S+ \(1 of 2 seeds failed\)\.", answer)
 
 
+def test_where_a_study_has_no_unchanged_model_the_bases_run_is_cut_to_its_extent(studies, base):
+    study = studies["ablation"]
+    own = make_run(study, "fashion-cnn-bf16", seeds=(0,), epochs=5)
+    whole = make_run(base, "fashion-cnn", epochs=20)
+    unchanged, bf16 = (
+        each for each in variants(study, {"fashion-cnn-bf16": own}, base, {"fashion-cnn": whole}) if each.like == "fashion-cnn"
+    )
+    assert (unchanged.name, unchanged.effect, unchanged.from_base, unchanged.note) == ("unchanged", "unchanged", True, "")
+    assert (unchanged.row.seeds, unchanged.row.epochs) == (1, 5)
+    assert bf16.difference.values == (own[0].seeds[0].best - max(epoch.test_accuracy for epoch in whole[0].seeds[0].history[:5]),)
+    assert not any(each.was_run for each in (variant.row for variant in variants(study, {}, base, {})))
+
+
 def test_runs_of_other_code_or_data_are_told_apart(studies, base):
     study = studies["ablation"]
     record, provenance = make_run(study, "fashion-mlp-surrogate", epochs=15)
     other = record.model_copy(update={"code": "0" * 32, "data": record.data.model_copy(update={"checksum": "1" * 32})})
     runs = {"fashion-mlp-2021-03": make_run(study, "fashion-mlp-2021-03", epochs=15), "fashion-mlp-surrogate": (other, provenance)}
-    found = next(each for each in variants(study, runs, base) if each.name == "surrogate alone")
+    found = next(each for each in variants(study, runs, base, {}) if each.name == "surrogate alone")
     assert found.note == "other data than the unchanged runs; other code than the unchanged runs"
 
 
-def test_an_ablation_needs_one_unchanged_model(studies, base):
-    models = {key: model for key, model in studies["ablation"].models.items() if key != "mnist-cnn-2021-03"}
-    with pytest.raises(SettingsError, match="0 models are mnist-cnn unchanged; one is needed"):
-        variants(studies["ablation"].model_copy(update={"models": models}), {}, base)
+def test_an_ablation_has_one_unchanged_model(studies, base):
+    models = {**studies["ablation"].models, "mnist-cnn-again": studies["ablation"].models["mnist-cnn-2021-03"]}
+    with pytest.raises(SettingsError, match="mnist-cnn-2021-03, mnist-cnn-again are all mnist-cnn unchanged"):
+        variants(studies["ablation"].model_copy(update={"models": models}), {}, base, {})
 
 
 # --- every format

@@ -1,7 +1,7 @@
 """What does each part of the method do? Variants that differ in one thing from the published settings, compared seed by seed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tsslbp.config import Settings, SettingsError
@@ -27,6 +27,7 @@ class Variant:
         effect: "real" where the interval of the difference excludes 0, "not shown" where it does not; "failed" where no seed
             could be trained to the end.
         note: why the difference may be of something else.
+        from_base: whether these are the base's own runs, cut to the extent of its variants.
     """
 
     like: str
@@ -36,13 +37,14 @@ class Variant:
     difference: PairedDifference | None
     effect: Effect
     note: str
+    from_base: bool = False
 
 
-def variants(study: Settings, runs: Mapping[str, Run], base: Settings) -> tuple[Variant, ...]:
-    """Every model of the study, the unchanged one of each group first.
+def variants(study: Settings, runs: Mapping[str, Run], base: Settings, base_runs: Mapping[str, Run]) -> tuple[Variant, ...]:
+    """Every model of the study, the unchanged one of each group first; where a group has none, it is the base's own, cut to their extent.
 
     Raises:
-        SettingsError: a group has no unchanged model, or two of them.
+        SettingsError: a group has two unchanged models.
     """
     # What is published is of more epochs: no verdict on it belongs here.
     rows = {row.model: row for row in make_rows(study.model_copy(update={"published": {}}), runs)}
@@ -50,15 +52,32 @@ def variants(study: Settings, runs: Mapping[str, Run], base: Settings) -> tuple[
     for like, keys in groups(study).items():
         changes = {key: described(study, key, changed(study, [key], base, like)) for key in keys}
         unchanged = [key for key, change in changes.items() if not change]
-        if len(unchanged) != 1:
+        if len(unchanged) > 1:
             raise SettingsError(
-                f"{study.experiment}: {len(unchanged)} models are {like} unchanged; one is needed to compare the others with"
+                f"{study.experiment}: {', '.join(unchanged)} are all {like} unchanged; one is enough to compare the others with"
             )
-        reference = runs.get(unchanged[0])
-        for key in sorted(keys, key=lambda key: key != unchanged[0]):
-            name = study.model(key).recipe if study.model(key).recipe != base.model(like).recipe else changes[key] or "unchanged"
-            found.append(_variant(like, name, changes[key], rows[key], (runs.get(key), reference)))
+        if unchanged:
+            reference = runs.get(unchanged[0])
+            found.append(_variant(like, "unchanged", "", rows[unchanged[0]], (reference, reference)))
+        else:
+            reference, row = _from_base(study, keys, base, like, base_runs.get(like))
+            found.append(replace(_variant(like, "unchanged", "", row, (reference, reference)), from_base=True))
+        for key in keys:
+            if key not in unchanged:
+                name = study.model(key).recipe if study.model(key).recipe != base.model(like).recipe else changes[key]
+                found.append(_variant(like, name, changes[key], rows[key], (runs.get(key), reference)))
     return tuple(found)
+
+
+def _from_base(study: Settings, keys: Sequence[str], base: Settings, like: str, run: Run | None) -> tuple[Run | None, Row]:
+    """The base's run with the seeds and epochs of its variants, and its row, as a model of the study would have it."""
+    seeds = {seed for key in keys for seed in study.seeds_of(key)}
+    epochs = max(study.model(key).epochs for key in keys)
+    reference = cut(run, seeds, epochs)
+    model = base.model(like).model_copy(update={"epochs": epochs, "seeds": tuple(sorted(seeds))})
+    settings = base.model_copy(update={"models": {like: model}, "published": {}})
+    (row,) = make_rows(settings, {like: reference} if reference else {})
+    return reference, row
 
 
 def _variant(like: str, name: str, settings: str, row: Row, pair: tuple[Run | None, Run | None]) -> Variant:

@@ -22,7 +22,7 @@ class Studies:
     def labelled(self) -> list[tuple[str, Row]]:
         """The rows of the studies' own runs, with a name that no other row of the report has."""
         recipes = [(f"{each.row.model}, {each.row.recipe}", each.row) for each in self.recipes if not each.from_base]
-        return [*recipes, *((f"{each.like}, {each.name} (ablation)", each.row) for each in self.ablation)]
+        return [*recipes, *((f"{each.like}, {each.name} (ablation)", each.row) for each in self.ablation if not each.from_base)]
 
 
 NO_STUDIES = Studies()
@@ -38,5 +38,5 @@ def make_studies(studies: Mapping[str, tuple[Settings, Runs]], base: Settings, b
     """
     return Studies(
         recipes=recipe_rows(*studies["recipes"], base, base_runs) if "recipes" in studies else (),
-        ablation=variants(*studies["ablation"], base) if "ablation" in studies else (),
+        ablation=variants(*studies["ablation"], base, base_runs) if "ablation" in studies else (),
     )
