@@ -33,6 +33,11 @@ def study_settings() -> dict[str, Settings]:
     return {path.parent.name: study for path, study in load_studies(PARAMS).items()}
 
 
+def study_base_runs(base: Settings) -> dict[str, Run]:
+    """Runs of the base beside which studies stand: a published row in full, and the mixed ones."""
+    return mixed_runs(base) | {"fashion-mlp": make_run(base, "fashion-mlp", epochs=100, plateau=89.3)}
+
+
 def study_runs(studies: dict[str, Settings]) -> dict[str, dict[str, Run]]:
     """One recipe like the published row, one below it, a short look at a third; some ablations of either model."""
     recipes, ablation = studies["recipes"], studies["ablation"]

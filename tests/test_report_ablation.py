@@ -1,0 +1,124 @@
+"""Variants beside the unchanged model: what is compared with what, and which effect is called real."""
+
+import re
+
+import pytest
+
+from tests.report_builders import make_run, settings, study_runs, study_settings
+from tsslbp.config import SettingsError
+from tsslbp.report.ablation import ablation_answers, variants
+
+
+@pytest.fixture(scope="module")
+def base():
+    return settings()
+
+
+@pytest.fixture(scope="module")
+def studies():
+    return study_settings()
+
+
+@pytest.fixture(scope="module")
+def ablation(base, studies):
+    return {(each.like, each.name): each for each in variants(studies["ablation"], study_runs(studies)["ablation"], base, {})}
+
+
+def test_differences_are_of_the_same_seeds_to_the_unchanged_model(ablation, studies):
+    runs = study_runs(studies)["ablation"]
+    own, reference = ({seed.seed: seed.best for seed in runs[f"fashion-mlp-{name}"][0].seeds} for name in ("surrogate", "2021-03"))
+    found = ablation["fashion-mlp", "surrogate alone"]
+    assert found.difference.values == tuple(own[seed] - reference[seed] for seed in range(5))
+    assert found.settings == "gradient surrogate"
+
+
+def test_an_effect_is_real_where_its_interval_excludes_zero(ablation):
+    for variant in ablation.values():
+        if variant.difference is not None and variant.difference.interval is not None:
+            low, high = variant.difference.interval.low, variant.difference.interval.high
+            assert (variant.effect == "real") == (low > 0 or high < 0)
+    assert ablation["fashion-mlp", "surrogate alone"].effect == "real"
+    assert ablation["fashion-mlp", "no intra-neuron term"].effect == "not shown"
+    assert ablation["fashion-mlp", "unchanged"].effect == "unchanged"
+    assert ablation["mnist-cnn", "no warm-up"].effect == "not run"
+    assert ablation["fashion-mlp", "desired_train 0,1,0,1,1"].difference is None
+
+
+def test_two_pairs_have_a_wide_interval_and_the_report_says_so(ablation):
+    interval = ablation["mnist-cnn", "surrogate alone"].difference.interval
+    values = ablation["mnist-cnn", "surrogate alone"].difference.values
+    assert interval.high - interval.low == pytest.approx(12.706 * abs(values[0] - values[1]), rel=1e-4)
+    caution = ablation_answers(tuple(ablation.values()))[-1]
+    assert "12.7 standard errors with 2, 2.8 standard errors with 5" in caution
+    assert "Of 5 intervals of 95 % about 0.2" in caution or "Of 5 intervals of 95 % about 0.3" in caution
+
+
+def test_a_longer_run_has_no_more_epochs_to_choose_from(studies, base):
+    study = studies["ablation"]
+    runs = {
+        "fashion-mlp-2021-03": make_run(study, "fashion-mlp-2021-03", epochs=15),
+        "fashion-mlp-surrogate": make_run(study, "fashion-mlp-surrogate", epochs=9),
+    }
+    found = next(each for each in variants(study, runs, base, {}) if each.name == "surrogate alone")
+    reference, own = (runs[f"fashion-mlp-{name}"][0].seeds[0].history for name in ("2021-03", "surrogate"))
+    assert found.difference.values[0] == pytest.approx(
+        max(epoch.test_accuracy for epoch in own) - max(epoch.test_accuracy for epoch in reference[:9])
+    )
+    assert "9 of 15 epochs" in found.note
+
+
+def test_one_seed_in_common_is_too_few(studies, base):
+    study = studies["ablation"]
+    runs = {
+        "fashion-mlp-2021-03": make_run(study, "fashion-mlp-2021-03", seeds=(0, 1), epochs=15),
+        "fashion-mlp-surrogate": make_run(study, "fashion-mlp-surrogate", seeds=(1, 2), epochs=15),
+        "fashion-mlp-no-intra": make_run(study, "fashion-mlp-no-intra", seeds=(7,), epochs=15),
+    }
+    effects = {each.name: (each.effect, each.difference is None) for each in variants(study, runs, base, {}) if each.row.was_run}
+    assert effects["surrogate alone"] == ("too few pairs", False)
+    assert effects["no intra-neuron term"] == ("too few pairs", True)
+
+
+def test_a_variant_of_which_every_seed_failed_is_told_from_one_that_was_not_run(studies, base):
+    study = studies["ablation"]
+    silent = {0: "epoch 3: layer 3 never fired", 1: "epoch 3: layer 3 never fired"}
+    runs = {
+        "mnist-cnn-2021-03": make_run(study, "mnist-cnn-2021-03", seeds=(0, 1), epochs=5),
+        "mnist-cnn-no-warmup": make_run(study, "mnist-cnn-no-warmup", seeds=(), failed=silent),
+        "mnist-cnn-surrogate": make_run(study, "mnist-cnn-surrogate", seeds=(1,), epochs=5, failed={0: silent[0]}),
+    }
+    found = variants(study, runs, base, {})
+    failed = next(each for each in found if each.like == "mnist-cnn" and each.name == "no warm-up")
+    assert (failed.effect, failed.difference) == ("failed", None)
+    assert "seed 1 failed: epoch 3" in failed.note
+    answer = ablation_answers(found)[1]
+    assert "Failed: no warm-up (2 of 2 seeds failed)." in answer
+    assert re.search(r"Too few pairs: surrogate alone \S+ \(1 of 2 seeds failed\)\.", answer)
+
+
+def test_where_a_study_has_no_unchanged_model_the_bases_run_is_cut_to_its_extent(studies, base):
+    study = studies["ablation"]
+    own = make_run(study, "fashion-cnn-bf16", seeds=(0,), epochs=5)
+    whole = make_run(base, "fashion-cnn", epochs=20)
+    unchanged, bf16 = (
+        each for each in variants(study, {"fashion-cnn-bf16": own}, base, {"fashion-cnn": whole}) if each.like == "fashion-cnn"
+    )
+    assert (unchanged.name, unchanged.effect, unchanged.from_base, unchanged.note) == ("unchanged", "unchanged", True, "")
+    assert (unchanged.row.seeds, unchanged.row.epochs) == (1, 5)
+    assert bf16.difference.values == (own[0].seeds[0].best - max(epoch.test_accuracy for epoch in whole[0].seeds[0].history[:5]),)
+    assert not any(each.was_run for each in (variant.row for variant in variants(study, {}, base, {})))
+
+
+def test_runs_of_other_code_or_data_are_told_apart(studies, base):
+    study = studies["ablation"]
+    record, provenance = make_run(study, "fashion-mlp-surrogate", epochs=15)
+    other = record.model_copy(update={"code": "0" * 32, "data": record.data.model_copy(update={"checksum": "1" * 32})})
+    runs = {"fashion-mlp-2021-03": make_run(study, "fashion-mlp-2021-03", epochs=15), "fashion-mlp-surrogate": (other, provenance)}
+    found = next(each for each in variants(study, runs, base, {}) if each.name == "surrogate alone")
+    assert found.note == "other data than the unchanged runs; other code than the unchanged runs"
+
+
+def test_an_ablation_has_one_unchanged_model(studies, base):
+    models = {**studies["ablation"].models, "mnist-cnn-again": studies["ablation"].models["mnist-cnn-2021-03"]}
+    with pytest.raises(SettingsError, match="mnist-cnn-2021-03, mnist-cnn-again are all mnist-cnn unchanged"):
+        variants(studies["ablation"].model_copy(update={"models": models}), {}, base, {})

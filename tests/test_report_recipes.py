@@ -1,0 +1,84 @@
+"""Recipes beside published rows: what is compared with what, and which recipe a row may be said to be consistent with."""
+
+import pytest
+
+from tests.report_builders import make_run, settings, study_base_runs, study_runs, study_settings
+from tsslbp.report.recipes import recipe_answers, recipe_rows
+from tsslbp.report.variants import cut
+
+
+@pytest.fixture(scope="module")
+def base():
+    return settings()
+
+
+@pytest.fixture(scope="module")
+def studies():
+    return study_settings()
+
+
+@pytest.fixture(scope="module")
+def base_runs(base):
+    return study_base_runs(base)
+
+
+@pytest.fixture(scope="module")
+def recipes(base, base_runs, studies):
+    return recipe_rows(studies["recipes"], study_runs(studies)["recipes"], base, base_runs)
+
+
+def test_every_published_row_stands_beside_the_bases_recipe_and_then_each_other(recipes):
+    assert [(each.row.model, each.row.recipe, each.from_base) for each in recipes] == [
+        ("fashion-mlp", "2021-03", True),
+        ("fashion-mlp", "2020-10", False),
+        ("fashion-mlp", "2021-03 filtered once", False),
+        ("mnist-cnn", "2021-03", True),  # whole
+        ("mnist-cnn", "2021-03", True),  # and cut
+        ("mnist-cnn", "2020-10", False),
+    ]
+    assert {each.row.published.mean for each in recipes} == {89.75, 99.50}
+
+
+def test_the_bases_run_is_cut_to_the_extent_of_the_others(recipes, base_runs):
+    """The best of a hundred epochs is no match for the best of twenty."""
+    whole, row = (each for each in recipes if each.from_base and each.row.model == "mnist-cnn")
+    first = base_runs["mnist-cnn"][0].seeds[0]
+    assert whole.bests == tuple(seed.best for seed in base_runs["mnist-cnn"][0].seeds)
+    assert (row.row.seeds, row.row.epochs) == (1, 20)
+    assert row.bests == (max(epoch.test_accuracy for epoch in first.history[:20]),)
+    assert row.row.best_minus_final == pytest.approx(row.bests[0] - first.history[19].test_accuracy)
+    assert row.row.departures == ("1 of 5 seeds", "20 of 100 epochs")
+
+
+def test_a_base_that_ran_no_seed_of_the_study_was_not_run_for_it(base, studies):
+    run = make_run(base, "mnist-cnn", seeds=(3, 4))
+    assert cut(run, {0}, 20) is None
+    rows = recipe_rows(studies["recipes"], {}, base, {"mnist-cnn": run})
+    assert [each.row.model for each in rows if each.row.was_run] == ["mnist-cnn"]  # whole, as its own row in the tables
+    assert not next(each for each in rows if each.row.model == "mnist-cnn" and each.bests == ()).row.was_run
+
+
+def test_a_recipe_is_named_by_the_settings_in_which_it_differs(recipes):
+    told = {(each.row.model, each.row.recipe): each.settings for each in recipes}
+    assert told["fashion-mlp", "2020-10"] == (
+        "tau_s 2, desired_train 0,1,0,1,1, learning_rate 0.0002, gradient 2020-10, target_filterings 1, convolution_init kaiming_normal"
+    )
+    assert told["fashion-mlp", "2021-03"] == (
+        "tau_s 3, desired_train 0,1,1,1,1, learning_rate 0.0005, gradient 2021-03, target_filterings 2, convolution_init uniform"
+    )
+    assert "batch_size 100" in told["mnist-cnn", "2020-10"] and "batch_size 50" in told["mnist-cnn", "2021-03"]
+
+
+def test_only_runs_like_the_published_ones_speak_for_a_recipe(recipes):
+    fashion, mnist = recipe_answers(recipes)
+    assert fashion == (
+        "fashion-mlp, published 89.75 ± 0.03: consistent with 2020-10; inconsistent with 2021-03 (lower), 2021-03 filtered once (lower)."
+    )
+    assert mnist == (
+        "mnist-cnn, published 99.50 ± 0.02: consistent with 2021-03; too few runs, epochs or data to tell for 2020-10 (1 of 5 × 20 of 100)."
+    )
+
+
+def test_recipes_that_were_not_run_are_named(base, studies):
+    rows = recipe_rows(studies["recipes"], {}, base, {})
+    assert recipe_answers(rows)[1] == "mnist-cnn, published 99.50 ± 0.02: not run: 2021-03, 2020-10."
