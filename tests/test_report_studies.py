@@ -54,7 +54,7 @@ def test_ablation_csv_has_one_row_a_variant(whole):
 
 def estimates(text: str) -> set[str]:
     """Every difference with its interval that stands in a text."""
-    plain = text.replace("$-$", "−").replace("\u00a0", " ")
+    plain = text.replace("$-$", "−").replace("\u00a0", " ").replace("<small>[", " [")
     return set(re.findall(r"[+−]?\d+\.\d\d \\?\[[+−]?\d+\.\d\d, [+−]?\d+\.\d\d\\?\]", plain.replace("\\[", "[").replace("\\]", "]")))
 
 

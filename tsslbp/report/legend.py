@@ -4,8 +4,8 @@ LEGEND: tuple[tuple[str, str], ...] = (
     ("Published", "mean, sample standard deviation and best of the published runs (arXiv 2002.10085); a dash where nothing is published."),
     (
         "Reproduced",
-        "for each seed the best test accuracy over its epochs, as published; then mean, sample standard deviation (n−1) and best over "
-        "the seeds. The epoch is chosen on test data, so these numbers are optimistic.",
+        "for each seed the best test accuracy over its epochs, as published; then mean with its 95 % interval, sample standard deviation (n−1) and "
+        "best over the seeds. The epoch is chosen on test data, so these numbers are optimistic.",
     ),
     ("Last epoch", "the same after the last epoch, where nothing is chosen."),
     (

@@ -56,6 +56,14 @@ def spread(numbers: Summary | Published | None) -> str:
     return number(numbers.mean) if numbers.std is None else f"{number(numbers.mean)} ± {number(numbers.std)}"
 
 
+def mean_interval(numbers: Summary | None) -> str:
+    """A mean and its 95 % interval, as "99.42 [99.37, 99.46]"; the mean alone where one run has none, a dash where there is no run."""
+    if numbers is None:
+        return MISSING
+    interval = numbers.interval
+    return number(numbers.mean) + (f" [{number(interval.low)}, {number(interval.high)}]" if interval else "")
+
+
 def short(checksum: str) -> str:
     """The first ten digits of every checksum or commit in a list."""
     return ", ".join(part[:10] for part in checksum.split(", ")) or MISSING
@@ -126,6 +134,7 @@ def _environment(text: Callable[[object], str]) -> Environment:
         "paired": paired,
         "pairs": pairs,
         "spread": spread,
+        "mean_interval": mean_interval,
         "short": short,
     }
     if text is escape_tex:

@@ -53,6 +53,7 @@ class Origin:
         versions: libraries with their versions.
         started: first day, ISO 8601.
         failures: a line for each seed that failed.
+        run_ids: of the seeds that finished, as in their record and in MLflow's tags.
     """
 
     data_checksum: str = ""
@@ -62,6 +63,7 @@ class Origin:
     versions: str = ""
     started: str = ""
     failures: tuple[str, ...] = ()
+    run_ids: str = ""
 
 
 def origin_of(run: Run | None) -> Origin:
@@ -79,6 +81,7 @@ def origin_of(run: Run | None) -> Origin:
         versions=", ".join(_versions(seeds)),
         started=min((seed.started for seed in seeds), default="")[: len("2021-03-01")],
         failures=tuple(f"seed {seed.seed} failed: {_brief(seed.failed)}" for seed in seeds if seed.failed and seed.seed not in finished),
+        run_ids=", ".join(seed.run_id for seed in record.seeds),
     )
 
 

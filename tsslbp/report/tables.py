@@ -50,6 +50,7 @@ COLUMNS: dict[str, Callable[[Row], Any]] = {
     "device": lambda row: row.origin.device,
     "hours": lambda row: row.origin.hours,
     "versions": lambda row: row.origin.versions,
+    "run_ids": lambda row: row.origin.run_ids,
 }
 """What results.csv holds of a row. `best_low` and `best_high`: 95 % interval of the mean; `difference_*`: 95 % Welch interval."""
 
@@ -76,7 +77,7 @@ def results_csv(rows: Sequence[Row], studies: Studies = NO_STUDIES) -> str:
 
 def ablation_csv(studies: Studies) -> str:
     """One line a variant; accuracies in percent and differences in points, empty where there is no number."""
-    measured = ("seeds", "epochs", "best_mean", "best_std", "best_max", "final_mean", "final_std", "data_checksum", "git_commit")
+    measured = ("seeds", "epochs", "best_mean", "best_std", "best_max", "final_mean", "final_std", "data_checksum", "git_commit", "run_ids")
     of_row: dict[str, Callable[[Variant], Any]] = {name: partial(_of_row, COLUMNS[name]) for name in measured}
     return _csv({**ABLATION_COLUMNS, **of_row, "note": lambda variant: variant.note}, studies.ablation)
 
