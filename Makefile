@@ -9,8 +9,9 @@ PORT ?= 5000
 VENV := .venv
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
-# Two files at a time: most of a slow test's time is spent waiting for processes to start and end.
-PYTEST := python -m pytest --numprocesses 2 --dist loadfile
+# Two files at a time: most of a slow test's time is spent waiting for processes to start and end. In their order: the files with
+# the longest tests have few of them, and would otherwise come last, one of them alone.
+PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # DVC runs the stages by the name `python`: let it be this one, and keep DVC's and MLflow's telemetry off.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1

@@ -62,6 +62,11 @@ class Repro:
         assert "Traceback" not in self.output
         return sum(BUSY in line for line in self.output.splitlines()) == 1
 
+    def says_that_its_lock_is_damaged(self) -> bool:
+        """Whether it ended because the dvc.lock, which DVC writes in place, was cut off by a kill."""
+        assert self.process.wait(120) != 0, self.output
+        return any(f"dvc.lock' {what}" in self.output for what in ("validation failed", "is invalid"))
+
     def stages(self) -> list[int]:
         """All processes but DVC itself."""
         return [pid for pid in processes_of(self._folder) if pid != self.process.pid]
@@ -122,12 +127,18 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 
 def again(project: Copy, text: str, arguments: tuple[str, ...] = REPORT) -> Repro:
-    """Start it until it gets to print this, or is done: while an orphan is at work, a start says so and ends."""
+    """Start it until it gets to print this, or is done: while an orphan is at work, a start says so and ends.
+
+    A dvc.lock that a kill cut off is deleted, as docs/guarantees.md says.
+    """
     for _ in range(60):
         repro = Repro(project, arguments)
         if repro.reaches(text) or repro.process.returncode == 0:
             return repro
-        assert repro.says_that_it_is_busy(), repro.output
+        if repro.says_that_its_lock_is_damaged():
+            (project.folder / "quickstart/dvc.lock").unlink()
+        else:
+            assert repro.says_that_it_is_busy(), repro.output
     raise AssertionError(f"no start gets to {text!r}")
 
 
@@ -190,6 +201,18 @@ def twin(project: Copy, folder: Path) -> Copy:
     other = copy.copy(project)
     other.folder, other.environment = folder, {**project.environment, "DVC_SITE_CACHE_DIR": str(folder / ".site")}
     return other
+
+
+def test_a_lock_file_that_a_kill_cut_off_is_named_and_costs_no_result_when_it_is_deleted(whole: Copy, tmp_path: Path) -> None:
+    project = twin(whole, tmp_path / "project")
+    lock = project.folder / "quickstart/dvc.lock"
+    content = lock.read_text()
+    for cut in (content.index("md5:") + 2, content.index("    cmd:")):  # within a word, and between two lines
+        lock.write_text(content[:cut])
+        repro = Repro(project)
+        assert repro.says_that_its_lock_is_damaged(), repro.output
+    assert again(project, "never printed").process.wait(120) == 0
+    assert results(project.folder / "quickstart") == results(whole.folder / "quickstart")
 
 
 def test_an_orphan_keeps_its_model_until_it_ends(whole: Copy, tmp_path: Path) -> None:
