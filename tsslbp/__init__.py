@@ -4,7 +4,8 @@ import os
 
 # PyTorch and Numba each keep a pool of threads. By default an idle one spins for milliseconds before it sleeps and takes the
 # cores away from the other, or from whatever else runs: on a busy machine that made training ten times slower. GNU OpenMP
-# reads this when PyTorch is first imported; who has set it keeps the own value. Of 1,000 to 20,000 turns, tried with
-# `GOMP_SPINCOUNT=n python -m benchmarks --cases fashion-mlp --contestants tsslbp` on two cores, 2,000 are faster than fewer on an
-# idle machine and cost 2 % on a busy one; with 8,000 and more a busy one pays a fifth and more.
+# reads this when PyTorch is first imported; who has set it keeps the own value. Values from 1,000 to 60,000
+# were tried with `GOMP_SPINCOUNT=n python -m benchmarks --cases fashion-mlp --contestants tsslbp` on two cores, a few times each. On an
+# idle machine the readings scatter more than 1,000 to 3,000 differ; beside two trainings 1,000 and 2,000 are within 3 % of each other,
+# while 8,000 and more took a fifth longer and more than 1,000 did.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
