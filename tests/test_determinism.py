@@ -1,6 +1,8 @@
 """Equal settings and seeds give equal bits, whatever was cached, however many workers prepared the data; and what threads change."""
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,17 @@ def test_what_threads_change_and_what_they_do_not(tmp_path, empty_database):
     assert {name: found[1, 1][name] for name in data} == {name: found[2, 1][name] for name in data}
     ids = [read_record(tmp_path / f"{threads} threads, 1/reports/runs" / MODEL)[0].seeds[0].run_id for threads in (1, 2)]
     assert ids[0] != ids[1]
+
+
+def test_the_first_kernel_leaves_the_number_of_threads_alone():
+    """Numba starts its pool at the first kernel, and with a shared OpenMP sets all cores' worth of threads; needs a process of its own."""
+    program = (
+        "import torch\n"
+        "from tsslbp.config import Execution\n"
+        "from tsslbp.neuron import lif\n"
+        "from tsslbp.runs import prepare_device\n"
+        "prepare_device(Execution(threads=1))\n"
+        "lif(torch.rand(5, 2, 8), 5.0, 3.0)\n"
+        "print(torch.get_num_threads())\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "1\n"

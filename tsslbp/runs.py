@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numba
 import torch
 
 from tsslbp.building import build_loss, build_network, build_optimizer
@@ -25,8 +26,7 @@ def prepare_device(execution: Execution) -> torch.device:
         SettingsError: a CUDA device is asked for that is not there.
     """
     torch.set_flush_denormal(True)
-    if execution.threads != "auto":
-        torch.set_num_threads(execution.threads)
+    _set_threads(torch.get_num_threads() if execution.threads == "auto" else execution.threads)
     if execution.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(execution.device)
@@ -35,6 +35,16 @@ def prepare_device(execution: Execution) -> torch.device:
             f"execution.device: got {execution.device!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices; set auto or cpu"
         )
     return device
+
+
+def _set_threads(threads: int) -> None:
+    """Let PyTorch compute with so many threads, now and later.
+
+    Numba and PyTorch may share one OpenMP, and when Numba starts its pool, by default at the first kernel, it sets OpenMP's
+    threads to all there are, PyTorch's too. So the pool is started first.
+    """
+    numba.set_num_threads(1)
+    torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
