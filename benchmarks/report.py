@@ -82,7 +82,8 @@ METHOD = """\
   product of a still image once. `torch.compile` needs a C++ compiler and unrolls time; it is tried up to T = 10, but not with networks whose step
   takes seconds.
 - The dense limit is the network's convolutions and products over T·B samples, forward and backward, and nothing else. It
-  computes a still image's first product at every step; who computes it once can be faster.
+  computes a still image's first product at every step; who computes it once can be faster. "Fastest library ÷ limit" is how
+  many times as fast as the libraries a network at the limit would be.
 - Memory is the largest resident size of the process above its size before the network was built, samples and imports included.
 - The public case: G. Lenz et al., "Spiking Neural Network (SNN) Library Benchmarks", Open Neuromorphic, 2023. Its product n → n is
   the same work for all; "LIF alone" shows what the libraries differ in."""
@@ -125,12 +126,14 @@ def _limits(results: Results) -> str:
                 *cells,
                 speed,
                 ratio(ours, dense),
+                ratio(results.fastest(case.name, PEERS, "train"), dense),
                 _milliseconds(bf16) if bf16 else MISSING,
                 ratio(ours, bf16),
                 ratio(bf16, dense_bf16),
             ]
         )
-    headings = ["network", "step", "dense limit", "its GFLOP/s", "step ÷ limit", "bf16 step", "bf16 speed-up", "bf16 step ÷ bf16 limit"]
+    headings = ["network", "step", "dense limit", "its GFLOP/s", "step ÷ limit", "fastest library ÷ limit"]
+    headings += ["bf16 step", "bf16 speed-up", "bf16 step ÷ bf16 limit"]
     return _table(headings, rows)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from benchmarks.cases import Case, NetworkCase
 from benchmarks.memory_use import current, forget_peak, give_back, peak
 from benchmarks.roster import Entry, Setting
+from tsslbp.config import Execution
 
 if TYPE_CHECKING:
     from benchmarks.contestants import Contestant
@@ -140,13 +141,12 @@ class _Commands:
 
     def __init__(self, job: Job) -> None:
         _be_quiet(job)
-        import torch
-
         from benchmarks.contestants import build, rehearse
         from benchmarks.inputs import MADE, load
         from tsslbp.memory import keep_large_blocks
+        from tsslbp.runs import prepare_device
 
-        torch.set_num_threads(job.threads)
+        prepare_device(Execution(device="cpu", threads=job.threads))  # as the stage `train` does it, and for the peers, too
         self._job, self._build = job, build
         self._contestant: Contestant | None = None
         self._gave_back = False
@@ -227,6 +227,8 @@ def _be_quiet(job: Job) -> None:
     if job.entry.compiled and isinstance(job.case, NetworkCase):
         folder = job.case.settings.folders.scratch.resolve() / "benchmark" / "inductor"
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+        # Compilers in processes of their own would wait beside those who are measured, and count as other programs when they are gone.
+        os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 
 def _timed(step: Callable[[], object], steps: int) -> float:

@@ -42,6 +42,22 @@ def test_a_worker_leaves_when_it_is_not_wanted_any_more(settings):
     assert process.exitcode == 0
 
 
+def test_contestants_compute_as_the_stage_train_does_with_their_threads_and_no_denormals():
+    program = (
+        "import torch\n"
+        "from pathlib import Path\n"
+        "from benchmarks.cases import LayerCase\n"
+        "from benchmarks.roster import OURS\n"
+        "from benchmarks.worker import Job, _Commands\n"
+        "commands = _Commands(Job(LayerCase('lif', 8, linear=False), OURS, 1))\n"
+        "commands.ready()\n"
+        "commands.warm_up('train')\n"
+        "print(torch.get_num_threads(), (torch.tensor([1e-38]) * 0.1).item())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "1 0.0\n"
+
+
 def test_effort_gives_few_turns_to_what_is_slow():
     effort = Effort(repetitions=9, least=3, case_seconds=60)
     assert [effort.affordable(seconds) for seconds in (0.1, 12, 100)] == [9, 5, 3]
