@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, settings
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: test_fused_gpu.py runs on any device
 
+from tests import report_builders
 from tests.project import ROOT
 from tsslbp.config import Settings, load_settings
+from tsslbp.report.runs import Run
 from tsslbp.tracking import Store, finishing, prepare, tracking_store
 
 # How many inputs each reader of test_fuzzing.py gets: in `make test`, and in `make test-slow`.
@@ -24,6 +26,24 @@ settings.register_profile("thorough", settings.get_profile("quick"), max_example
 def settings() -> Settings:
     """The settings of the published protocol."""
     return load_settings(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def base(settings: Settings) -> Settings:
+    """The published protocol, as what a study varies."""
+    return settings
+
+
+@pytest.fixture(scope="session")
+def studies() -> dict[str, Settings]:
+    """The studies of the published protocol, by name."""
+    return report_builders.study_settings()
+
+
+@pytest.fixture(scope="session")
+def base_runs(base: Settings) -> dict[str, Run]:
+    """Records that nobody measured, of models that the studies compare with."""
+    return report_builders.study_base_runs(base)
 
 
 @pytest.fixture(scope="session")

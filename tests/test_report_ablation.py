@@ -4,19 +4,9 @@ import re
 
 import pytest
 
-from tests.report_builders import make_run, settings, study_runs, study_settings
+from tests.report_builders import make_run, study_runs
 from tsslbp.config import SettingsError
 from tsslbp.report.ablation import ablation_answers, variants
-
-
-@pytest.fixture(scope="module")
-def base():
-    return settings()
-
-
-@pytest.fixture(scope="module")
-def studies():
-    return study_settings()
 
 
 @pytest.fixture(scope="module")

@@ -2,24 +2,9 @@
 
 import pytest
 
-from tests.report_builders import make_run, settings, study_base_runs, study_runs, study_settings
+from tests.report_builders import make_run, study_runs
 from tsslbp.report.recipes import recipe_answers, recipe_rows
 from tsslbp.report.variants import cut
-
-
-@pytest.fixture(scope="module")
-def base():
-    return settings()
-
-
-@pytest.fixture(scope="module")
-def studies():
-    return study_settings()
-
-
-@pytest.fixture(scope="module")
-def base_runs(base):
-    return study_base_runs(base)
 
 
 @pytest.fixture(scope="module")

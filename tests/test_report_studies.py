@@ -7,26 +7,11 @@ from itertools import pairwise
 
 import pytest
 
-from tests.report_builders import settings, study_base_runs, study_runs, study_settings
+from tests.report_builders import settings, study_runs
 from tsslbp.report.page import draw_pictures, results_page
 from tsslbp.report.rows import make_rows
 from tsslbp.report.studies import make_studies
 from tsslbp.report.tables import ablation_csv, results_csv, results_markdown, results_tex
-
-
-@pytest.fixture(scope="module")
-def base():
-    return settings()
-
-
-@pytest.fixture(scope="module")
-def studies():
-    return study_settings()
-
-
-@pytest.fixture(scope="module")
-def base_runs(base):
-    return study_base_runs(base)
 
 
 @pytest.fixture(scope="module")

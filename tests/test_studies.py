@@ -13,21 +13,11 @@ from stages.plan import stage_name
 from stages.studies import STUDIES, load_studies
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
-from tsslbp.config import Settings, SettingsError, load_settings
+from tsslbp.config import Settings, SettingsError
 from tsslbp.records import read_record
 from tsslbp.tracking import tracking_store, verify
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def base() -> Settings:
-    return load_settings(ROOT / "params.yaml")
-
-
-@pytest.fixture(scope="module")
-def studies() -> dict[str, Settings]:
-    return {path.parent.name: settings for path, settings in load_studies(ROOT / "params.yaml").items()}
 
 
 def changes(settings: Settings, key: str, base: Settings) -> dict[str, Any]:
