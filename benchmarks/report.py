@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.cases import LayerCase, NetworkCase, Sweep
 from benchmarks.machine import Conditions
+from benchmarks.markdown import table
 from benchmarks.measurement import Measurement, Trial
 from benchmarks.roster import COMPILED, DENSE, DENSE_BF16, OURS, OURS_BF16, PEERS, Entry
 from benchmarks.scaling import points, straight_line
@@ -57,7 +58,7 @@ def markdown(results: Results) -> str:
     parts = [
         "# Benchmark",
         _warnings(results),
-        _table(("", ""), [(name, escape_markdown(value)) for name, value in results.conditions.facts]),
+        table(("", ""), [(name, escape_markdown(value)) for name, value in results.conditions.facts]),
     ]
     if results.networks:
         parts += ["## Training", *_training(results), "## Inference", _throughput(results, "infer"), "## Memory", *_memory(results)]
@@ -111,7 +112,7 @@ def _throughput(results: Results, mode: str, entries: Sequence[Entry] = PEERS) -
         ours, fastest = results.find(case.name, OURS, mode), results.fastest(case.name, entries, mode)
         cells = [_cell(results, case.name, entry, mode, _samples) for entry in (OURS, *entries)]
         rows.append([f"{case.name}: {case.title}", *cells, ratio(fastest, ours)])
-    return _table(["network", "this project", *(_heading(entry) for entry in entries), "times the fastest library"], rows)
+    return table(["network", "this project", *(_heading(entry) for entry in entries), "times the fastest library"], rows)
 
 
 def _limits(results: Results) -> str:
@@ -134,7 +135,7 @@ def _limits(results: Results) -> str:
         )
     headings = ["network", "step", "dense limit", "its GFLOP/s", "step ÷ limit", "fastest library ÷ limit"]
     headings += ["bf16 step", "bf16 speed-up", "bf16 step ÷ bf16 limit"]
-    return _table(headings, rows)
+    return table(headings, rows)
 
 
 def _memory(results: Results) -> list[str]:
@@ -142,7 +143,7 @@ def _memory(results: Results) -> list[str]:
     rows = [[case.name, *(_cell(results, case.name, entry, "train", megabytes) for entry in entries)] for case in results.networks]
     return [
         "Largest memory in training above that of imports and samples, MB.",
-        _table(["network", *(_heading(entry) for entry in entries)], rows),
+        table(["network", *(_heading(entry) for entry in entries)], rows),
     ]
 
 
@@ -156,9 +157,9 @@ def _public(results: Results) -> list[str]:
     heads = [_heading(entry) for entry in PEERS]
     return [
         "Forward and backward, milliseconds:",
-        _table(["case", "this project", *heads, "product alone", "times the fastest library"], times),
+        table(["case", "this project", *heads, "product alone", "times the fastest library"], times),
         "Largest memory above that of the imports, MB:",
-        _table(["case", "this project", *heads], memory),
+        table(["case", "this project", *heads], memory),
     ]
 
 
@@ -170,7 +171,7 @@ def _sweep(results: Results, sweep: Sweep) -> str:
         [f"{p.value}", _milliseconds(p.ours), f"{1e3 * p.seconds / p.value:.3f}", ratio(p.ours, p.dense), megabytes(p.ours)] for p in there
     ]
     text = f"{sweep.name}: up to {there[-1].ours.case.title}\n\n"
-    text += _table([sweep.axis, "step, ms", f"step, ms ÷ {sweep.axis}", "step ÷ dense limit", "memory, MB"], rows)
+    text += table([sweep.axis, "step, ms", f"step, ms ÷ {sweep.axis}", "step ÷ dense limit", "memory, MB"], rows)
     if not sweep.linear or len(there) < 3:
         return text
     x = [float(point.value) for point in there]
@@ -196,11 +197,11 @@ def _details(results: Results) -> list[str]:
         for trial in results.trials
         for setting, seconds in trial.seconds
     ]
-    parts = [_table(headings, [[escape_markdown(cell) for cell in row] for row in rows])]
+    parts = [table(headings, [[escape_markdown(cell) for cell in row] for row in rows])]
     if tried:
         parts += [
             "Settings that were tried, and the fastest of a few training steps, ms:",
-            _table(["case", "library", "setting", "step"], tried),
+            table(["case", "library", "setting", "step"], tried),
         ]
     return parts
 
@@ -241,8 +242,3 @@ def significant(value: float) -> str:
 
 def _heading(entry: Entry) -> str:
     return f"{entry.title} {entry.version}" if entry.version else entry.title
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

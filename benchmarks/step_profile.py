@@ -9,6 +9,8 @@ half as long again.)
 """
 
 import argparse
+import csv
+import io
 import statistics
 import sys
 import time
@@ -22,6 +24,7 @@ from unittest.mock import patch
 
 from benchmarks.cases import NETWORKS, NetworkCase, chosen
 from benchmarks.machine import available_threads, conditions
+from benchmarks.markdown import table
 from stages.progress import ScreenProgress
 from tsslbp.config import Execution, Settings, load_settings
 from tsslbp.files import write_text
@@ -94,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = options.output or settings.folders.reports / "benchmark"
     write_text(folder / "profile.csv", csv_text(profiles))
     write_text(folder / "profile.md", markdown(facts, profiles, options.threads))
-    print(table(profiles, options.threads))
+    print(shares(profiles, options.threads))
     return 0
 
 
@@ -124,11 +127,12 @@ def measure(settings: Settings, names: Sequence[str], threads: int, progress: Sc
     profiles = []
     for case in cases:
         progress.say(f"{case.name}: {case.title}")
-        profiles.append(_profile(case))
+        profiles.append(profiled(case))
     return profiles
 
 
-def _profile(case: NetworkCase) -> Profile:
+def profiled(case: NetworkCase) -> Profile:
+    """Train a network for some seconds and divide its steps."""
     from benchmarks.contestants import build
     from benchmarks.inputs import load
     from benchmarks.roster import OURS
@@ -183,19 +187,20 @@ def _watched(watch: Stopwatch) -> Iterator[None]:
 
 def csv_text(profiles: Sequence[Profile]) -> str:
     """A line a network; seconds."""
-    lines = [",".join(["case", *(f'"{part}"' for part in PARTS)])]
-    lines += [",".join([p.case.name, *(f"{p.parts[part]:.6g}" for part in PARTS)]) for p in profiles]
-    return "\n".join(lines) + "\n"
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["case", *PARTS])
+    writer.writerows([p.case.name, *(f"{p.parts[part]:.6g}" for part in PARTS)] for p in profiles)
+    return buffer.getvalue()
 
 
-def table(profiles: Sequence[Profile], threads: int) -> str:
-    """Milliseconds of each part, and its share of the step."""
-    headings = ["network", "step", *PARTS, "ns a neuron and time step"]
-    lines = ["| " + " | ".join(headings) + " |", "| --- |" + " --: |" * (len(headings) - 1)]
+def shares(profiles: Sequence[Profile], threads: int) -> str:
+    """Milliseconds of each part, and its share of the step: a table."""
+    rows = []
     for p in profiles:
-        shares = [f"{1e3 * p.parts[part]:.2f} ({100 * p.parts[part] / p.step:.0f} %)" for part in PARTS]
-        lines.append("| " + " | ".join([p.case.name, f"{1e3 * p.step:.1f}", *shares, f"{p.neuron_nanoseconds(threads):.1f}"]) + " |")
-    return "\n".join(lines)
+        parts = [f"{1e3 * p.parts[part]:.2f} ({100 * p.parts[part] / p.step:.0f} %)" for part in PARTS]
+        rows.append([p.case.name, f"{1e3 * p.step:.1f}", *parts, f"{p.neuron_nanoseconds(threads):.1f}"])
+    return table(["network", "step", *PARTS, "ns a neuron and time step"], rows)
 
 
 def markdown(facts: Sequence[tuple[str, str]], profiles: Sequence[Profile], threads: int) -> str:
@@ -206,7 +211,7 @@ def markdown(facts: Sequence[tuple[str, str]], profiles: Sequence[Profile], thre
         "the neurons of the batch and T."
     )
     lines = ["# Where a training step's time goes\n", *(f"- {name}: {value}" for name, value in facts)]
-    return "\n".join([*lines, "", text, "", table(profiles, threads), ""])
+    return "\n".join([*lines, "", text, "", shares(profiles, threads), ""])
 
 
 if __name__ == "__main__":

@@ -45,7 +45,6 @@ def test_a_worker_leaves_when_it_is_not_wanted_any_more(settings):
 def test_contestants_compute_as_the_stage_train_does_with_their_threads_and_no_denormals():
     program = (
         "import torch\n"
-        "from pathlib import Path\n"
         "from benchmarks.cases import LayerCase\n"
         "from benchmarks.roster import OURS\n"
         "from benchmarks.worker import Job, _Commands\n"

@@ -27,7 +27,7 @@ def test_every_part_of_a_real_step_takes_time_and_together_they_are_the_step(set
     monkeypatch.setattr(step_profile, "SECONDS", 0.0)
     case = small(settings)
     began = time.perf_counter()
-    profile = step_profile._profile(case)
+    profile = step_profile.profiled(case)
     assert all(profile.parts[part] > 0 for part in PARTS)
     assert profile.step < time.perf_counter() - began
 
@@ -41,7 +41,7 @@ def test_nothing_is_watched_afterwards(settings, monkeypatch):
     watched = [(SpikingLinear, "forward"), (fused, "spike_forward"), (fused, "spike_backward"), (torch.nn.utils, "clip_grad_norm_")]
     before = [getattr(where, name) for where, name in watched]
     monkeypatch.setattr(step_profile, "SECONDS", 0.0)
-    step_profile._profile(small(settings))
+    step_profile.profiled(small(settings))
     assert [getattr(where, name) for where, name in watched] == before
 
 
@@ -50,7 +50,7 @@ def test_the_neurons_cost_is_per_neuron_time_step_and_thread(settings):
     updates = 810 * case.batch * case.time_steps
     profile = Profile(case, dict.fromkeys(PARTS, 0.0) | {NEURONS: 1e-9 * updates, NEURONS_BACK: 2e-9 * updates})
     assert profile.neuron_nanoseconds(threads=2) == pytest.approx(6.0)
-    row = step_profile.table([profile], 2).splitlines()[-1]
+    row = step_profile.shares([profile], 2).splitlines()[-1]
     assert row.startswith("| fashion-mlp |") and row.endswith("| 6.0 |")
     assert "(33 %)" in row and "(67 %)" in row
 
