@@ -17,8 +17,8 @@ from types import FrameType
 from benchmarks import run
 from benchmarks.machine import available_threads
 from benchmarks.roster import ROSTER
-from stages.progress import ScreenProgress
-from tsslbp.config import load_settings
+from stages.display import ScreenProgress
+from tsslbp.settings import load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from tsslbp import notation
-from tsslbp.config import Settings, SettingsError
-from tsslbp.notation import Convolution, PlannedLayer
+from tsslbp.architecture import Convolution, PlannedLayer, plan_network
+from tsslbp.settings import Settings, SettingsError
 
 NETWORKS = ("fashion-mlp", "mnist-cnn", "fashion-cnn", "nmnist-cnn-t30", "nmnist-cnn-t100", "cifar10-cnn")
 """The models of params.yaml that are measured unless the command line names others."""
@@ -91,7 +90,7 @@ class NetworkCase:
         """The network's layers."""
         model = self.settings.models[self.model]
         dataset = self.settings.datasets[model.dataset]
-        return notation.plan(model.architecture, dataset.shape, dataset.classes, model.padding)
+        return plan_network(model.architecture, dataset.shape, dataset.classes, model.padding)
 
     def operations(self, training: bool) -> int:
         """Floating-point operations of the dense limit: two for a multiplication with its addition, each at all T·B samples.

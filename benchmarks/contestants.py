@@ -13,13 +13,13 @@ from benchmarks.inputs import Samples, load
 from benchmarks.peer_network import Neurons, PeerNetwork
 from benchmarks.peers import NEURONS
 from benchmarks.roster import Entry, Setting
-from tsslbp.building import build_loss, build_network
-from tsslbp.config import Settings
-from tsslbp.data.batches import Batch
-from tsslbp.network import PRECISIONS, SpikingNetwork
-from tsslbp.neuron import lif
-from tsslbp.rules import Neuron
-from tsslbp.training import make_optimizer, optimise
+from tsslbp.method.batches import Batch
+from tsslbp.method.build import build_loss, build_network
+from tsslbp.method.network import PRECISIONS, SpikingNetwork
+from tsslbp.method.neuron.lif import lif
+from tsslbp.method.neuron.rules import Neuron
+from tsslbp.method.step import make_optimizer, optimise
+from tsslbp.settings import Settings
 
 LAYER_NEURON = Neuron(tau_m=5.0, tau_s=3.0)
 """Constants of the public case's neurons, which its authors leave to each library; those of the still-image networks."""
@@ -61,7 +61,7 @@ def build(entry: Entry, case: Case, setting: Setting | None, data: Samples | Non
     samples, settings = data.batches, data.settings
     model = settings.models[case.model].model_copy(update={"precision": entry.precision})
     settings = settings.model_copy(update={"models": {case.model: model}})
-    network = build_network(settings, case.model, seed=0)
+    network = build_network(model, settings.recipe_of(case.model), settings.dataset_of(case.model), seed=0)
     if entry.kind == "ours":
         return _Training(network, network, samples, settings, case.model)
     assert setting is not None
@@ -81,7 +81,7 @@ class _Training:
 
     def __init__(self, network: nn.Module, call: Any, samples: Sequence[Batch], settings: Settings, key: str) -> None:
         self._network, self._call, self._samples, self._turn = network, call, samples, 0
-        self._loss, self._shared = build_loss(settings, key), settings.training
+        self._loss, self._shared = build_loss(settings.model(key), settings.recipe_of(key)), settings.training
         # Ours and the peers' weights alike.
         self._optimizer = make_optimizer(
             call, settings.models[key].learning_rate, betas=self._shared.betas, weight_decay=self._shared.weight_decay

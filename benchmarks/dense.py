@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tsslbp.notation import Convolution, PlannedLayer
+from tsslbp.architecture import Convolution, PlannedLayer
 
 
 @dataclass

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from benchmarks.full_size_parts import Archives, preprocess, start_up, training_memory
 from benchmarks.machine import available_threads, conditions
-from stages.progress import ScreenProgress
-from tsslbp.config import Settings, load_settings
-from tsslbp.files import write_text
+from stages.display import ScreenProgress
+from tsslbp.settings import Settings, load_settings
+from tsslbp.storage.files import write_text
 
 MODELS = ("nmnist-cnn-t30", "nmnist-cnn-t100")
 START_MODEL = "fashion-mlp"

@@ -14,13 +14,13 @@ from typing import Self
 
 import numpy as np
 
-from tsslbp.config import Settings
 from tsslbp.data import recordings
 from tsslbp.data.archives import open_zip, read_entry
 from tsslbp.data.events import SENSOR, Events, read_events, write_events
-from tsslbp.data.progress import Progress
-from tsslbp.records import DataRecord
-from tsslbp.sections import Dataset
+from tsslbp.progress import Progress
+from tsslbp.settings import Settings
+from tsslbp.settings.schema import Dataset
+from tsslbp.storage.records import DataRecord
 
 MOVE, JITTER_US = 2, 500
 """How far a repeated recording is moved, in pixels, and its events in time, in microseconds."""
@@ -32,19 +32,20 @@ _TRAIN = """
 import itertools, json, sys
 from pathlib import Path
 from benchmarks.memory_use import peak
-from tsslbp.building import build_loss, build_network, build_optimizer
-from tsslbp.config import load_settings
-from tsslbp.data.batches import load_batches
-from tsslbp.runs import prepare_device
-from tsslbp.training import evaluate, train_step
+from tsslbp.method.build import build_loss, build_network, build_optimizer
+from tsslbp.settings import load_settings
+from tsslbp.method.batches import load_batches
+from tsslbp.system import prepare_device
+from tsslbp.method.step import evaluate, train_step
 
 params, key, processed, steps = sys.argv[1:]
 settings = load_settings(Path(params))
 prepare_device(settings.execution)
 model = settings.models[key]
 train, test, _ = load_batches(Path(processed), settings.datasets[model.dataset], model)
-network, loss = build_network(settings, key, seed=0), build_loss(settings, key)
-optimizer = build_optimizer(settings, key, network)
+recipe = settings.recipe_of(key)
+network, loss = build_network(model, recipe, settings.dataset_of(key), seed=0), build_loss(model, recipe)
+optimizer = build_optimizer(model, settings.training, network)
 for x, labels in itertools.islice(train.shuffled(0, 1), int(steps)):
     train_step(network, loss, optimizer, x, labels)
 evaluate(network, itertools.islice(test.in_order(), 2))
@@ -52,7 +53,7 @@ print(json.dumps(peak()))
 """
 _START = """
 import runpy, sys, time
-import tsslbp.training as training
+import tsslbp.method.step as training
 
 def first(*arguments, **named):
     step(*arguments, **named)

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.cases import NetworkCase
-from tsslbp.config import Settings
-from tsslbp.data.batches import Batch, load_batches
-from tsslbp.sections import Dataset
+from tsslbp.method.batches import Batch, load_batches
+from tsslbp.settings import Settings
+from tsslbp.settings.schema import Dataset
 
 MADE = "made"
 BATCHES = 4

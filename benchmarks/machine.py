@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.roster import PEERS
-from tsslbp.provenance import device_name, git_commit, library_versions
+from tsslbp.storage.provenance import device_name, git_commit, library_versions
 
 BUSY_SHARE = 0.03
 """Of the cores' time: more than this used by other programs spoils a comparison, and of those with many small parallel loops most."""

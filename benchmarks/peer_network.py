@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.roster import Setting
-from tsslbp.layers import dropout_mask
-from tsslbp.notation import Convolution, PlannedLayer
-from tsslbp.rules import POOLING_GAIN
+from tsslbp.architecture import Convolution, PlannedLayer
+from tsslbp.method.layers import dropout_mask
+from tsslbp.method.neuron.rules import POOLING_GAIN
 
 
 class Neurons(nn.Module):
@@ -41,7 +41,7 @@ class PeerNetwork(nn.Module):
     The initial weights carry the factors that make these neurons fire about as often as ours.
 
     Args:
-        plan: as `notation.plan` makes it.
+        plan: as `plan_network` makes it.
         weights: initial values, one tensor a layer, in PyTorch's shapes.
         neurons: makes the neurons of a layer.
         time_steps: T.

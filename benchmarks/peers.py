@@ -13,7 +13,7 @@ from torch import Tensor
 
 from benchmarks.peer_network import Neurons
 from benchmarks.roster import LEAKY, LEAKY_ZERO, LIF, LIF_BOX, LIF_NODE, SIMPLE_LIF_NODE
-from tsslbp.rules import Neuron
+from tsslbp.method.neuron.rules import Neuron
 
 STEP = 0.001
 """Norse counts time in seconds: the length of one step, its default."""

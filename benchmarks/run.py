@@ -13,9 +13,9 @@ from benchmarks.measure import QUICK, Effort, find_settings, measure
 from benchmarks.measurement import Measurement, Trial
 from benchmarks.roster import DENSE, OURS, ROSTER, Entry
 from benchmarks.worker import Job
-from stages.progress import ScreenProgress
-from tsslbp.config import Settings
-from tsslbp.files import whole_file, write_text
+from stages.display import ScreenProgress
+from tsslbp.settings import Settings
+from tsslbp.storage.files import whole_file, write_text
 
 OPERATIONS_PER_SECOND = 1e11
 """A guess at first, for the time that is left; what was measured corrects it."""

@@ -25,9 +25,9 @@ from unittest.mock import patch
 from benchmarks.cases import NETWORKS, NetworkCase, chosen
 from benchmarks.machine import available_threads, conditions
 from benchmarks.markdown import table
-from stages.progress import ScreenProgress
-from tsslbp.config import Execution, Settings, load_settings
-from tsslbp.files import write_text
+from stages.display import ScreenProgress
+from tsslbp.settings import Execution, Settings, load_settings
+from tsslbp.storage.files import write_text
 
 PRODUCTS, PRODUCTS_BACK = "products forward", "products backward"
 NEURONS, NEURONS_BACK = "neurons forward", "neurons backward"
@@ -120,7 +120,7 @@ def measure(settings: Settings, names: Sequence[str], threads: int, progress: Sc
     Raises:
         ValueError: a name that is no model's.
     """
-    from tsslbp.runs import prepare_device
+    from tsslbp.system import prepare_device
 
     cases = [case for case in chosen(settings, names, quick=False)[0] if isinstance(case, NetworkCase)]
     prepare_device(Execution(device="cpu", threads=threads))
@@ -156,8 +156,8 @@ def _watched(watch: Stopwatch) -> Iterator[None]:
     """Have the watch read at the borders of the parts."""
     import torch
 
-    from tsslbp import fused
-    from tsslbp.layers import SpikingConvolution, SpikingLinear
+    from tsslbp.method.layers import SpikingConvolution, SpikingLinear
+    from tsslbp.method.neuron import cpu
 
     def between(function: Callable[..., Any], before: Callable[[], None], part: str | None) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
@@ -175,8 +175,8 @@ def _watched(watch: Stopwatch) -> Iterator[None]:
     borders: list[tuple[Any, str, Callable[[], None], str | None]] = [
         (SpikingConvolution, "forward", rest, PRODUCTS),
         (SpikingLinear, "forward", rest, PRODUCTS),
-        (fused, "spike_forward", rest, NEURONS),
-        (fused, "spike_backward", watch.mark_before_backward, NEURONS_BACK),
+        (cpu, "spike_forward", rest, NEURONS),
+        (cpu, "spike_backward", watch.mark_before_backward, NEURONS_BACK),
         (torch.nn.utils, "clip_grad_norm_", watch.mark_before_backward, None),
     ]
     with ExitStack() as stack:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from benchmarks.cases import Case, NetworkCase
 from benchmarks.memory_use import current, forget_peak, give_back, peak
 from benchmarks.roster import Entry, Setting
-from tsslbp.config import Execution
+from tsslbp.settings import Execution
 
 if TYPE_CHECKING:
     from benchmarks.contestants import Contestant
@@ -143,8 +143,7 @@ class _Commands:
         _be_quiet(job)
         from benchmarks.contestants import build, rehearse
         from benchmarks.inputs import MADE, load
-        from tsslbp.memory import keep_large_blocks
-        from tsslbp.runs import prepare_device
+        from tsslbp.system import keep_large_blocks, prepare_device
 
         prepare_device(Execution(device="cpu", threads=job.threads))  # as the stage `train` does it, and for the peers, too
         self._job, self._build = job, build

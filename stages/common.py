@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tsslbp.config import Execution, Settings, load_settings
-from tsslbp.files import WriteError
+from tsslbp.settings import Execution, Settings, load_settings
+from tsslbp.storage.files import WriteError
 
 
 def run(

@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 
 from stages.common import run, worker_count
-from stages.progress import ScreenProgress
-from tsslbp.config import Dataset, Settings
-from tsslbp.locking import only_process
+from stages.display import ScreenProgress
+from tsslbp.settings import Dataset, Settings
+from tsslbp.storage.locks import only_process
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:

@@ -3,10 +3,10 @@
 import argparse
 
 from stages.common import run, worker_count
-from stages.progress import ScreenProgress
-from tsslbp.config import Settings
+from stages.display import ScreenProgress
 from tsslbp.data.preprocessing import preprocess
-from tsslbp.locking import only_process
+from tsslbp.settings import Settings
+from tsslbp.storage.locks import only_process
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:

@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.common import run
-from tsslbp.config import Settings, SettingsError
+from tsslbp.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tsslbp.data.events import Events
-    from tsslbp.network import SpikingNetwork
+    from tsslbp.method.network import SpikingNetwork
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
     """Take the recording and the network, and write what the raster shows."""
     from tsslbp.data.events import bin_events, stabilize
     from tsslbp.data.stored import load_record
-    from tsslbp.provenance import git_commit
-    from tsslbp.report.figures import layer_names
-    from tsslbp.report.recording import FILE_NAME, Recording, save_recording
+    from tsslbp.report.figures.curves import layer_names
+    from tsslbp.report.figures.recording import FILE_NAME, Recording, save_recording
+    from tsslbp.storage.provenance import git_commit
 
     model = settings.model(options.model)
     dataset = settings.dataset(model.dataset)
@@ -65,24 +65,25 @@ def _recording(settings: Settings, dataset: str, index: int) -> "tuple[str, Even
 
 def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork, str]":
     """The model's network with weights, and a reader's words for where these come from."""
-    from tsslbp.building import load_network
-    from tsslbp.files import checksum
-    from tsslbp.records import read_record
+    from tsslbp.method.build import load_network
+    from tsslbp.storage.files import checksum
+    from tsslbp.storage.records import read_record
 
     folder = settings.folders.runs / key
     for seed in read_record(folder)[0].seeds[:1] if (folder / "record.json").exists() else ():
         path = settings.folders.checkpoints / key / f"seed-{seed.seed}-final.safetensors"
         if path.exists() and checksum(path, "sha256") == seed.final_weights_sha256:
             words = f"with the weights of {key}, seed {seed.seed}, after epoch {len(seed.history)} (test accuracy {seed.final:.2f} %)"
-            return load_network(settings, key, path), words
+            return load_network(settings.model(key), settings.recipe_of(key), settings.dataset_of(key), path), words
     return _trained_for_the_picture(settings, key, epochs)
 
 
 def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork, str]":
     """Train one seed for a few epochs in a temporary folder: no run of the pipeline, and nothing is recorded as one."""
-    from stages.training_display import TrainingDisplay
-    from tsslbp.building import load_network
-    from tsslbp.runs import Listener, ModelRun, prepare_device
+    from stages.display import TrainingDisplay
+    from tsslbp.experiment import Listener, ModelRun
+    from tsslbp.method.build import load_network
+    from tsslbp.system import prepare_device
 
     seed = settings.seeds_of(key)[0]
     with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +99,9 @@ def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tupl
             f"not with the weights of the table's {key}, which was not run, but with some trained for this picture alone: {epochs} "
             f"{'epoch' if epochs == 1 else 'epochs'} of seed {seed} on these data (test accuracy {outcome.record.final:.2f} %)"
         )
-        return load_network(shortened, key, training.weights_path(seed, "final")), words
+        return load_network(
+            settings.model(key), settings.recipe_of(key), settings.dataset_of(key), training.weights_path(seed, "final")
+        ), words
 
 
 def _spikes(network: "SpikingNetwork", names: Sequence[str], binned: "NDArray[Any]", time_steps: int) -> "dict[str, NDArray[Any]]":

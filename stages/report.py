@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 
 from stages.common import run, tracking_folder
 from stages.studies import load_studies
-from tsslbp.config import Settings
+from tsslbp.settings import Settings
 
 if TYPE_CHECKING:
+    from tsslbp.report.origin import Run
     from tsslbp.report.rows import Row
-    from tsslbp.report.runs import Run
-    from tsslbp.report.studies import Studies
+    from tsslbp.report.studies.findings import Studies
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
     """Read the records, compare them with MLflow, write the report; put its short table into a README on request."""
+    from tsslbp.report.origin import read_runs
     from tsslbp.report.rows import make_rows
-    from tsslbp.report.runs import read_runs
-    from tsslbp.report.studies import make_studies
-    from tsslbp.report.writing import write_reports
+    from tsslbp.report.studies.findings import make_studies
+    from tsslbp.report.write import write_reports
 
     runs = read_runs(settings, settings.folders.runs)
     rows = make_rows(settings, runs)
@@ -62,8 +62,8 @@ def _weights(settings: Settings, model: str, seed: int) -> dict[str, Path]:
 
 def update_readme(path: Path, rows: Sequence["Row"], studies: "Studies") -> None:
     """Put the report's parts between the README's markers; a README without the table's is a ValueError."""
-    from tsslbp.files import write_text
     from tsslbp.report.readme import readme_parts, splice
+    from tsslbp.storage.files import write_text
 
     try:
         text = splice(path.read_text(encoding="utf-8"), readme_parts(rows, studies))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tsslbp.config import Settings, SettingsError, load_settings
+from tsslbp.settings import Settings, SettingsError, load_settings
 
 STUDIES = ("recipes", "ablation")
 """Folders under `studies/`: which recipe gives the published numbers, and what each part of the method does."""

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.common import run, tracking_folder
-from tsslbp.config import Settings
+from tsslbp.settings import Settings
 
 if TYPE_CHECKING:
-    from tsslbp.records import Epoch
-    from tsslbp.runs import ModelRun, Outcome
+    from tsslbp.experiment import ModelRun, Outcome
+    from tsslbp.storage.records import Epoch
     from tsslbp.tracking import LiveLog
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
     """Train a model, or test saved weights."""
-    from tsslbp.locking import only_process
+    from tsslbp.storage.locks import only_process
 
     settings.model(options.model)
     if options.evaluate is not None:
@@ -38,8 +38,9 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _train(settings: Settings, key: str, params: Path) -> None:
-    from tsslbp.records import write_record
-    from tsslbp.runs import ModelRun, prepare_device
+    from tsslbp.experiment import ModelRun
+    from tsslbp.storage.records import write_record
+    from tsslbp.system import prepare_device
     from tsslbp.tracking import LiveLog, identity, tracking_store
 
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
@@ -63,8 +64,8 @@ def _train(settings: Settings, key: str, params: Path) -> None:
 
 
 def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
-    from stages.training_display import TrainingDisplay
-    from tsslbp.runs import Listener
+    from stages.display import TrainingDisplay
+    from tsslbp.experiment import Listener
     from tsslbp.tracking import identity
 
     provenance = model.started(seed)
@@ -94,8 +95,9 @@ def _record_so_far(settings: Settings, key: str) -> None:
     """Write the record of an interrupted training, so that the report can show it as what it is: so many seeds, so many epochs."""
     import torch
 
-    from tsslbp.records import write_record
-    from tsslbp.runs import ModelRun, prepare_device
+    from tsslbp.experiment import ModelRun
+    from tsslbp.storage.records import write_record
+    from tsslbp.system import prepare_device
 
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
     outcomes = [outcome for seed in settings.seeds_of(key) if (outcome := model.so_far(seed)) is not None]
@@ -118,12 +120,13 @@ def _weights(model: "ModelRun", _key: str, seed: int) -> Mapping[str, Path]:
 
 
 def _evaluate(settings: Settings, key: str, path: Path) -> None:
-    from tsslbp.building import load_network
-    from tsslbp.runs import ModelRun, prepare_device
-    from tsslbp.training import evaluate
+    from tsslbp.experiment import ModelRun
+    from tsslbp.method.build import load_network
+    from tsslbp.method.step import evaluate
+    from tsslbp.system import prepare_device
 
     device = prepare_device(settings.execution)
-    network = load_network(settings, key, path).to(device)
+    network = load_network(settings.model(key), settings.recipe_of(key), settings.dataset_of(key), path).to(device)
     model = ModelRun.open(settings, key, device)
     result = evaluate(network, model.test.in_order())
     subset = f" (NOT the official data: {'; '.join(model.data.subset)})" if model.data.subset else ""

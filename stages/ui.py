@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from stages.common import run, tracking_folder
-from tsslbp.config import Settings
+from tsslbp.settings import Settings
 from tsslbp.tracking import Store, prepare, tracking_store
 
 HOST = "127.0.0.1"

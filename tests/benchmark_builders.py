@@ -1,7 +1,7 @@
 """A small case for the tests of the benchmark."""
 
 from benchmarks.cases import NetworkCase, changed
-from tsslbp.config import Settings
+from tsslbp.settings import Settings
 
 
 def small(settings: Settings, **update: object) -> NetworkCase:

@@ -13,8 +13,8 @@ if not torch.cuda.is_available():
 
 from tests import report_builders
 from tests.project import ROOT
-from tsslbp.config import Settings, load_settings
-from tsslbp.report.runs import Run
+from tsslbp.report.origin import Run
+from tsslbp.settings import Settings, load_settings
 from tsslbp.tracking import Store, finishing, prepare, tracking_store
 
 # How many inputs each reader of test_fuzzing.py gets: in `make test`, and in `make test-slow`.

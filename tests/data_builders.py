@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tsslbp.config import CountLossSettings, Dataset, KernelLossSettings, Model
 from tsslbp.data.digits import idx_bytes
 from tsslbp.data.events import EVENT, write_events
 from tsslbp.data.preprocessing import preprocess
-from tsslbp.data.progress import Silent
 from tsslbp.data.sources import IMAGE_FILES
+from tsslbp.progress import Silent
+from tsslbp.settings import CountLossSettings, Dataset, KernelLossSettings, Model
 
 needs_mirror = pytest.mark.skipif(not os.environ.get("TSSLBP_MIRROR"), reason="TSSLBP_MIRROR names no folder with the real data")
 

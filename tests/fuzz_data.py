@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from tests.fuzzing import Target, damaged
 from tsslbp.data.archives import ArchiveError, open_zip, read_entry, read_gzip, read_tar
-from tsslbp.data.batches import EventBatches
 from tsslbp.data.digits import idx_bytes
 from tsslbp.data.events import SENSOR, bin_events, read_events, stabilize
 from tsslbp.data.images import read_idx
 from tsslbp.data.pickles import read_pickle
-from tsslbp.data.progress import Silent
 from tsslbp.data.recordings import convert_chunk
 from tsslbp.data.stored import Recordings
 from tsslbp.data.transfer import Downloader, Patience, TransferError
+from tsslbp.method.batches import EventBatches
+from tsslbp.progress import Silent
 
 STEPS = 30
 NAMES = st.text("ab./\\:\0", max_size=8) | st.sampled_from(["../up", "/etc/passwd", "C:/x", "a/../../b", "a", "d/a", "\u202e", "a" * 300])

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from tests.fuzz_data import soups
 from tests.fuzzing import Target, damaged
-from tsslbp.checkpoints import METADATA, CheckpointError, Progress, load_progress, load_weights, save_progress, save_weights
-from tsslbp.config import Settings, SettingsError, load_settings
 from tsslbp.data.arrays import load_array
-from tsslbp.records import Epoch
+from tsslbp.settings import Settings, SettingsError, load_settings
+from tsslbp.storage.checkpoints import METADATA, CheckpointError, TrainingState, load_state, load_weights, save_state, save_weights
+from tsslbp.storage.records import Epoch
 
 ROOT = Path(__file__).parents[1]
 
@@ -138,7 +138,7 @@ def saved(folder: Path) -> tuple[bytes, bytes]:
     weights = {"layers.0.weight": torch.arange(12.0).reshape(3, 4)}
     row = Epoch(epoch=1, train_loss=0.5, train_accuracy=50.0, test_accuracy=60.0, firing_rates=(0.1, 0.2))
     optimizer = {"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"lr": 0.1, "betas": (0.9, 0.999)}]}
-    save_progress(folder / "seed.pt", Progress("k", weights, optimizer, weights, (row,), (1.5,), ((1, 0), (0, 2))))
+    save_state(folder / "seed.pt", TrainingState("k", weights, optimizer, weights, (row,), (1.5,), ((1, 0), (0, 2))))
     save_weights(folder / "seed.safetensors", weights, {"model": "m"})
     return (folder / "seed.pt").read_bytes(), (folder / "seed.safetensors").read_bytes()
 
@@ -167,7 +167,7 @@ def check_checkpoint(data: bytes, folder: Path) -> None:
     path = folder / "seed.pt"
     path.write_bytes(data)
     try:
-        progress = load_progress(path, "k")
+        progress = load_state(path, "k")
     except CheckpointError as error:
         assert str(path) in str(error)
         assert "\n" not in str(error)

@@ -26,12 +26,12 @@ WARM = (
     "sklearn.model_selection",
     "matplotlib.backends.backend_agg",
     "stages.common",
-    "stages.progress",
-    "stages.training_display",
+    "stages.display",
+    "stages.display",
     "tsslbp.data.simulation",
     "tsslbp.data.preprocessing",
-    "tsslbp.report.writing",
-    "tsslbp.runs",
+    "tsslbp.report.write",
+    "tsslbp.experiment",
     "tsslbp.tracking",
     "mlflow",
     "mlflow.store.tracking.sqlalchemy_store",
@@ -42,16 +42,16 @@ STAGE = "stage"
 TRANSFER = "tsslbp.data.transfer:Downloader.download"
 SIMULATION = "tsslbp.data.simulation:write_recordings"
 ARRAYS = "tsslbp.data.preprocessing:preprocess"
-EPOCH = "tsslbp.fitting:_train_epoch"
-CHECKPOINT = "tsslbp.fitting:save_progress"
-WEIGHTS = "tsslbp.runs:save_weights"
-RECORD = "tsslbp.records:write_record"
+EPOCH = "tsslbp.method.loop:_train_epoch"
+CHECKPOINT = "tsslbp.method.loop:save_state"
+WEIGHTS = "tsslbp.experiment:save_weights"
+RECORD = "tsslbp.storage.records:write_record"
 LOG_EPOCHS = "tsslbp.tracking.live:LiveLog._write_epochs"
 LOG_SEED = "tsslbp.tracking.live:finish_seed"
 LOG_MODEL = "tsslbp.tracking.live:log_model"
 DATABASE = "tsslbp.tracking.ledger:connect"
 IMPORT = "tsslbp.tracking.ledger:log_model"
-TABLES = "tsslbp.report.writing:write_reports"
+TABLES = "tsslbp.report.write:write_reports"
 PLACES = (TRANSFER, SIMULATION, ARRAYS, EPOCH, CHECKPOINT, WEIGHTS, RECORD, LOG_EPOCHS, LOG_SEED, LOG_MODEL, DATABASE, IMPORT, TABLES)
 """The functions whose beginning and end a stage's process tells; STAGE is the whole of it, without imports."""
 

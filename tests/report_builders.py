@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from stages.studies import load_studies
-from tsslbp.config import Settings, load_settings
-from tsslbp.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
-from tsslbp.report.runs import Run
+from tsslbp.report.origin import Run
+from tsslbp.settings import Settings, load_settings
+from tsslbp.storage.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 

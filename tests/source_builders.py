@@ -3,9 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from tsslbp.config import Dataset, SourceFile, Subset
 from tsslbp.data.sources import fetch
 from tsslbp.data.transfer import Patience
+from tsslbp.settings import Dataset, SourceFile, Subset
 
 KEY = "letters"
 NAME = "letters.bin"

@@ -4,9 +4,9 @@ import torch
 from torchvision.transforms import functional
 
 from tests.data_builders import event_dataset, image_dataset, make_model, prepared, write_images, write_recordings
-from tsslbp.data.batches import ImageBatches, load_batches
 from tsslbp.data.events import bin_events, stabilize
 from tsslbp.data.images import Split
+from tsslbp.method.batches import ImageBatches, load_batches
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
 

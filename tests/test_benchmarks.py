@@ -14,10 +14,10 @@ from benchmarks.peer_network import Neurons, PeerNetwork
 from benchmarks.roster import DENSE, OURS, PEERS, ROSTER, Setting
 from benchmarks.worker import Job
 from tests.benchmark_builders import small
-from tsslbp import notation
-from tsslbp.config import SettingsError
-from tsslbp.network import SpikingNetwork
-from tsslbp.rules import POOLING_GAIN
+from tsslbp.architecture import plan_network
+from tsslbp.method.network import SpikingNetwork
+from tsslbp.method.neuron.rules import POOLING_GAIN
+from tsslbp.settings import SettingsError
 
 # What is counted
 
@@ -45,7 +45,7 @@ def test_operations_are_those_that_pytorch_counts(settings):
 
 
 def test_the_dense_limit_works_in_the_layout_of_the_network():
-    for product in network_products(notation.plan("4C3-P2-5", (2, 8, 8), 10, 1), 3).products:
+    for product in network_products(plan_network("4C3-P2-5", (2, 8, 8), 10, 1), 3).products:
         assert product.forward().shape == product.gradient.shape
         if product.x.dim() == 4:
             assert all(
@@ -120,7 +120,7 @@ def test_made_events_are_as_sparse_as_real_ones_and_wake_the_network(settings):
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_a_peer_network_computes_the_same_layers_in_every_layout(channels_last, first_once):
     torch.manual_seed(0)
-    plan = notation.plan("3C3-P2-4C3-5", (2, 6, 6), 4, 1)
+    plan = plan_network("3C3-P2-4C3-5", (2, 6, 6), 4, 1)
     network = SpikingNetwork("3C3-P2-4C3-5", (2, 6, 6), classes=4, padding=1)
     weights = [weight.detach() for weight in network.parameters()]
     # The order of features before the first dense layer is free: one value for all weights of a neuron makes it irrelevant.

@@ -5,8 +5,8 @@ import pickle
 import pytest
 import torch
 
-from tsslbp.checkpoints import CheckpointError, Progress, load_progress, load_weights, save_progress, save_weights
-from tsslbp.records import Epoch
+from tsslbp.storage.checkpoints import CheckpointError, TrainingState, load_state, load_weights, save_state, save_weights
+from tsslbp.storage.records import Epoch
 
 
 class Evil:
@@ -20,7 +20,7 @@ class Evil:
 def progress(key="k"):
     row = Epoch(epoch=1, train_loss=0.5, train_accuracy=50.0, test_accuracy=60.0, firing_rates=(0.1, 0.2))
     weights = {"layers.0.weight": torch.randn(3, 4)}
-    return Progress(key, weights, {"state": {0: {"step": torch.tensor(1.0)}}}, weights, (row,), (1.5,), ((1, 0), (0, 2)))
+    return TrainingState(key, weights, {"state": {0: {"step": torch.tensor(1.0)}}}, weights, (row,), (1.5,), ((1, 0), (0, 2)))
 
 
 def assert_same(loaded, saved):
@@ -32,36 +32,36 @@ def assert_same(loaded, saved):
 
 def test_progress_comes_back_as_it_was(tmp_path):
     path, saved = tmp_path / "a" / "seed.pt", progress()
-    save_progress(path, saved)
-    assert_same(load_progress(path, "k"), saved)
+    save_state(path, saved)
+    assert_same(load_state(path, "k"), saved)
     assert [entry.name for entry in path.parent.iterdir()] == ["seed.pt"]
 
 
 def test_another_runs_checkpoint_is_refused(tmp_path):
-    save_progress(tmp_path / "seed.pt", progress("other"))
+    save_state(tmp_path / "seed.pt", progress("other"))
     with pytest.raises(CheckpointError, match="belongs to other settings"):
-        load_progress(tmp_path / "seed.pt", "k")
+        load_state(tmp_path / "seed.pt", "k")
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", "half"])
 def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
     path = tmp_path / "seed.pt"
-    save_progress(path, progress())
+    save_state(path, progress())
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage == "half" else damage)
     with pytest.raises(CheckpointError, match=r"seed\.pt: is damaged"):
-        load_progress(path, "k")
+        load_state(path, "k")
 
 
 def test_a_flipped_bit_anywhere_in_a_checkpoint_is_found(tmp_path):
     """Or does not matter: then what is loaded is what was saved."""
     path = tmp_path / "seed.pt"
     saved = progress()
-    save_progress(path, saved)
+    save_state(path, saved)
     whole, found = path.read_bytes(), 0
     for at in range(0, len(whole), 7):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
         try:
-            loaded = load_progress(path, "k")
+            loaded = load_state(path, "k")
         except CheckpointError:
             found += 1
         else:
@@ -74,7 +74,7 @@ def test_a_checkpoint_that_would_run_code_is_refused_and_runs_nothing(tmp_path, 
     path, proof = tmp_path / "seed.pt", tmp_path / "code-ran"
     save({"key": "k", "history": Evil(proof)}, path)
     with pytest.raises(CheckpointError):
-        load_progress(path, "k")
+        load_state(path, "k")
     with pytest.raises(CheckpointError):
         load_weights(path)
     assert not proof.exists()

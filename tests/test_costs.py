@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tsslbp.config import load_settings
 from tsslbp.costs import measure
+from tsslbp.settings import load_settings
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,8 +11,8 @@ import yaml
 from rich.console import Console
 
 from stages.common import run, worker_count
-from stages.progress import ScreenProgress, describe
-from tsslbp.config import Execution
+from stages.display import ScreenProgress, describe
+from tsslbp.settings import Execution
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,7 +10,7 @@ import yaml
 
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
-from tsslbp.records import read_record
+from tsslbp.storage.records import read_record
 
 EVENTS = {
     "dataset": "ndigits",
@@ -86,9 +86,9 @@ def test_the_first_kernel_leaves_the_number_of_threads_alone():
     """Numba starts its pool at the first kernel, and with a shared OpenMP sets all cores' worth of threads; needs a process of its own."""
     program = (
         "import torch\n"
-        "from tsslbp.config import Execution\n"
-        "from tsslbp.neuron import lif\n"
-        "from tsslbp.runs import prepare_device\n"
+        "from tsslbp.settings import Execution\n"
+        "from tsslbp.method.neuron.lif import lif\n"
+        "from tsslbp.system import prepare_device\n"
         "prepare_device(Execution(threads=1))\n"
         "lif(torch.rand(5, 2, 8), 5.0, 3.0)\n"
         "print(torch.get_num_threads())\n"

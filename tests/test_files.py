@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tsslbp.files import checksum, whole_file, write_text
+from tsslbp.storage.files import checksum, whole_file, write_text
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,7 +46,7 @@ def test_until_the_end_the_old_file_is_seen(tmp_path: Path) -> None:
 def test_a_killed_write_leaves_the_old_file_and_a_name_that_is_no_result(tmp_path: Path) -> None:
     write_text(tmp_path / "file.npy", "old")
     code = (
-        "import os, signal, sys, pathlib\nfrom tsslbp.files import whole_file\n"
+        "import os, signal, sys, pathlib\nfrom tsslbp.storage.files import whole_file\n"
         "with whole_file(pathlib.Path(sys.argv[1])) as partial:\n"
         "    partial.write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -10,14 +10,14 @@ import pytest
 from stages.studies import load_studies
 from tests.in_process import run_stage
 from tests.report_builders import make_run, settings, study_settings
-from tsslbp.config import load_settings
 from tsslbp.data.events import bin_events, stabilize
-from tsslbp.records import write_record
-from tsslbp.report.recording import FILE_NAME, Recording, save_recording
+from tsslbp.report.figures.recording import FILE_NAME, Recording, save_recording
+from tsslbp.report.origin import read_runs
 from tsslbp.report.rows import make_rows
-from tsslbp.report.runs import read_runs
-from tsslbp.report.studies import make_studies
-from tsslbp.report.writing import write_reports
+from tsslbp.report.studies.findings import make_studies
+from tsslbp.report.write import write_reports
+from tsslbp.settings import load_settings
+from tsslbp.storage.records import write_record
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.full_size import main
 from benchmarks.full_size_parts import JITTER_US, MOVE, Archives
-from stages.progress import ScreenProgress
+from stages.display import ScreenProgress
 from tsslbp.data.events import EVENT, read_events, write_events
 
 ROOT = Path(__file__).parent.parent

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tsslbp.losses import CountLoss, KernelLoss, default_desired_train
+from tsslbp.method.losses import CountLoss, KernelLoss, default_desired_train
 
 
 def test_kernel_loss_is_zero_at_its_target():

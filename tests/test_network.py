@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from tsslbp.losses import CountLoss, KernelLoss
-from tsslbp.network import SpikingNetwork
-from tsslbp.training import make_optimizer, train_step
+from tsslbp.method.losses import CountLoss, KernelLoss
+from tsslbp.method.network import SpikingNetwork
+from tsslbp.method.step import make_optimizer, train_step
 
 REFERENCE = Path(__file__).parent / "reference"
 NETWORKS = {
@@ -105,7 +105,7 @@ def test_convolutions_start_as_documented(init, spread):
 
 @pytest.mark.parametrize(("mask", "differ_over_width"), [("row", False), ("neuron", True)])
 def test_dropout_is_the_same_at_every_step(mask, differ_over_width):
-    from tsslbp.layers import dropout_mask
+    from tsslbp.method.layers import dropout_mask
 
     trace = torch.ones(5, 50, 8, 6, 6)
     masked = dropout_mask(trace, 0.2, mask, torch.Generator().manual_seed(0)) * trace

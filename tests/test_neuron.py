@@ -9,21 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import witness
-from tsslbp import fused
-from tsslbp.neuron import GRADIENTS, constant_input_scale, lif, spike, synaptic_filter
-from tsslbp.rules import Neuron
+from tsslbp.method.neuron import cpu
+from tsslbp.method.neuron.lif import GRADIENTS, constant_input_scale, lif, spike, synaptic_filter
+from tsslbp.method.neuron.rules import Neuron
 
 REFERENCE = Path(__file__).parent / "reference"
 VECTORS = [("neuron_T5", "2021-03"), ("neuron_T30", "2021-03"), ("neuron_T100", "2021-03")]
 VECTORS += [("neuron_2020_busy", "2020-10"), ("neuron_2020_quiet", "2020-10"), ("neuron_2020_T30", "2020-10")]
 
 
-@pytest.fixture(params=["fused", "definition"])
+@pytest.fixture(params=["kernels", "reference"])
 def implementation(request, monkeypatch):
     """Run a test on the compiled kernels and on the definition in plain PyTorch."""
-    if request.param == "definition":
-        monkeypatch.setattr(fused, "is_possible", lambda current: False)
-        monkeypatch.setattr(fused, "can_filter", lambda spikes: False)
+    if request.param == "reference":
+        monkeypatch.setattr(cpu, "is_possible", lambda current: False)
+        monkeypatch.setattr(cpu, "can_filter", lambda spikes: False)
     return request.param
 
 

@@ -82,7 +82,7 @@ def test_the_pipeline_runs_from_raw_data_to_the_table(done):
 
 
 def test_mlflow_holds_each_seed_once_with_every_epoch(done):
-    from tsslbp.records import read_record
+    from tsslbp.storage.records import read_record
     from tsslbp.tracking import accuracies, tracking_store, verify
 
     record, _ = read_record(done.folder / "quickstart/reports/runs/digits-mlp")
@@ -137,6 +137,6 @@ def test_one_models_learning_rate_makes_that_model_alone_stale_and_the_method_al
     params.write_text(before[:section] + before[section:].replace("learning_rate: 0.0005", "learning_rate: 0.0006", 1))
     assert copy.stale() & trained == {"train@fashion-mlp"}
     params.write_text(before)
-    neuron = copy.folder / "tsslbp/neuron.py"
+    neuron = copy.folder / "tsslbp/method/neuron/lif.py"
     neuron.write_text(neuron.read_text() + "\n# touched\n")
     assert trained <= copy.stale()

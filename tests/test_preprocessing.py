@@ -8,12 +8,12 @@ import pytest
 
 from tests.data_builders import image_dataset, needs_mirror, restored, write_images
 from tests.data_builders import preprocess_small as run
-from tsslbp.config import load_settings
 from tsslbp.data.events import bin_events, read_events, stabilize
 from tsslbp.data.preprocessing import preprocess
-from tsslbp.data.progress import Silent
 from tsslbp.data.sources import SourceError
-from tsslbp.records import DataRecord
+from tsslbp.progress import Silent
+from tsslbp.settings import load_settings
+from tsslbp.storage.records import DataRecord
 
 
 def test_images_and_labels_arrive_unchanged(tmp_path):

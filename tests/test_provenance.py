@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tsslbp import provenance
+from tsslbp.storage import provenance
 
 ROOT = Path(__file__).parent.parent
 PIPELINES = ["dvc.yaml", "quickstart/dvc.yaml", "studies/recipes/dvc.yaml", "studies/ablation/dvc.yaml"]
@@ -31,10 +31,10 @@ def test_the_digest_follows_the_code(tmp_path, monkeypatch):
         copy = tmp_path / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((ROOT / "tsslbp" / name).read_bytes())
-    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "storage" / "provenance.py"))
     before = provenance.code_digest()
     assert before == provenance.code_digest()
-    (tmp_path / "neuron.py").write_text("changed")
+    (tmp_path / "method/neuron/lif.py").write_text("changed")
     assert provenance.code_digest() != before
 
 

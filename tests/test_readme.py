@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 from stages.studies import load_studies
-from tsslbp.config import load_settings
+from tsslbp.report.origin import read_runs
 from tsslbp.report.readme import markers, readme_parts, splice
 from tsslbp.report.rows import make_rows
-from tsslbp.report.runs import read_runs
-from tsslbp.report.studies import make_studies
+from tsslbp.report.studies.findings import make_studies
+from tsslbp.settings import load_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,9 +12,9 @@ from tests.data_builders import event_dataset, preprocess_small, write_recording
 from tests.in_process import run_stage
 from tests.project import ROOT
 from tsslbp.data.events import bin_events, read_events, stabilize
-from tsslbp.network import SpikingNetwork
-from tsslbp.report.raster import raster
-from tsslbp.report.recording import FILE_NAME, Recording, load_recording, save_recording
+from tsslbp.method.network import SpikingNetwork
+from tsslbp.report.figures.event_raster import raster
+from tsslbp.report.figures.recording import FILE_NAME, Recording, load_recording, save_recording
 from tsslbp.spikes import layer_spikes
 
 

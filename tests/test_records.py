@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.record_builders import make_epoch, make_provenance, make_record, make_seed
-from tsslbp.records import Epoch, ModelRecord, Provenance, RecordError, metrics, read_record, write_record
+from tsslbp.storage.records import Epoch, ModelRecord, Provenance, RecordError, metrics, read_record, write_record
 
 numbers = st.floats(allow_nan=False)
 percents = st.floats(0, 100)

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from tests.report_builders import make_run, study_runs
-from tsslbp.config import SettingsError
-from tsslbp.report.ablation import ablation_answers, variants
+from tsslbp.report.studies.ablation import ablation_answers, variants
+from tsslbp.settings import SettingsError
 
 
 @pytest.fixture(scope="module")

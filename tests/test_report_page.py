@@ -15,15 +15,15 @@ from matplotlib.image import imread
 
 from stages import report
 from tests.report_builders import PARAMS, make_run, mixed_runs, settings
-from tsslbp.config import load_settings
-from tsslbp.records import write_record
-from tsslbp.report.canvas import Picture
+from tsslbp.report.figures.canvas import Picture
 from tsslbp.report.page import draw_pictures, results_page
 from tsslbp.report.readme import TABLE, markers, readme_table
 from tsslbp.report.rows import make_rows
-from tsslbp.report.studies import NO_STUDIES
+from tsslbp.report.studies.findings import NO_STUDIES
 from tsslbp.report.tables import answer
-from tsslbp.report.writing import write_reports
+from tsslbp.report.write import write_reports
+from tsslbp.settings import load_settings
+from tsslbp.storage.records import write_record
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 

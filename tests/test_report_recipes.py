@@ -3,8 +3,8 @@
 import pytest
 
 from tests.report_builders import make_run, study_runs
-from tsslbp.report.recipes import recipe_answers, recipe_rows
-from tsslbp.report.variants import cut
+from tsslbp.report.studies.recipes import recipe_answers, recipe_rows
+from tsslbp.report.studies.variants import cut
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from tests.report_builders import settings, study_runs
 from tsslbp.report.page import draw_pictures, results_page
 from tsslbp.report.rows import make_rows
-from tsslbp.report.studies import make_studies
+from tsslbp.report.studies.findings import make_studies
 from tsslbp.report.tables import ablation_csv, results_csv, results_markdown, results_tex
 
 

@@ -6,8 +6,8 @@ from tsslbp.data import simulation
 from tsslbp.data.digits import make_digits
 from tsslbp.data.events import SACCADE_US, SENSOR, bin_events, read_events, stabilize, write_events
 from tsslbp.data.images import Split
-from tsslbp.data.progress import Silent
 from tsslbp.data.simulation import DURATION_US, NOISE_EVENTS, simulate
+from tsslbp.progress import Silent
 
 BRIGHT, DARK = np.full((28, 28), 255, np.uint8), np.zeros((28, 28), np.uint8)
 

@@ -12,7 +12,7 @@ from tests.in_process import run_stage
 from tests.project import MODEL, Project
 from tests.tracking_helpers import client_of
 from tsslbp.data.sources import IMAGE_FILES
-from tsslbp.records import ModelRecord, read_record
+from tsslbp.storage.records import ModelRecord, read_record
 from tsslbp.tracking import tracking_store
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
@@ -90,7 +90,7 @@ def other_pixel(project: Project, _: pytest.MonkeyPatch) -> None:
 
 def other_method(_: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if one of the files that decide the numbers had been edited."""
-    monkeypatch.setattr("tsslbp.runs.code_digest", lambda: "0" * 32)
+    monkeypatch.setattr("tsslbp.experiment.code_digest", lambda: "0" * 32)
 
 
 CHANGES = {

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.report_builders import settings
-from tsslbp.config import Published
 from tsslbp.report.statistics import check_published, compare, optimism, paired_difference, summarize, welch_interval
+from tsslbp.settings import Published
 
 accuracies = st.integers(0, 10_000).map(lambda hundredths: hundredths / 100)
 runs = st.lists(accuracies, min_size=2, max_size=8)

@@ -35,10 +35,10 @@ def test_every_part_of_a_real_step_takes_time_and_together_they_are_the_step(set
 def test_nothing_is_watched_afterwards(settings, monkeypatch):
     import torch
 
-    from tsslbp import fused
-    from tsslbp.layers import SpikingLinear
+    from tsslbp.method.layers import SpikingLinear
+    from tsslbp.method.neuron import cpu
 
-    watched = [(SpikingLinear, "forward"), (fused, "spike_forward"), (fused, "spike_backward"), (torch.nn.utils, "clip_grad_norm_")]
+    watched = [(SpikingLinear, "forward"), (cpu, "spike_forward"), (cpu, "spike_backward"), (torch.nn.utils, "clip_grad_norm_")]
     before = [getattr(where, name) for where, name in watched]
     monkeypatch.setattr(step_profile, "SECONDS", 0.0)
     step_profile.profiled(small(settings))

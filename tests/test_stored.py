@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.data_builders import event_dataset, image_dataset, make_model, prepared, write_images, write_recordings
-from tsslbp.data.batches import load_batches
+from tsslbp.method.batches import load_batches
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from stages.plan import stage_name
 from stages.studies import STUDIES, load_studies
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
-from tsslbp.config import Settings, SettingsError
-from tsslbp.records import read_record
+from tsslbp.settings import Settings, SettingsError
+from tsslbp.storage.records import read_record
 from tsslbp.tracking import tracking_store, verify
 
 ROOT = Path(__file__).parent.parent

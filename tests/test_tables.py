@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report_builders import make_run, mixed_runs, settings
-from tsslbp.records import RecordError, write_record
 from tsslbp.report import render
+from tsslbp.report.origin import read_runs
 from tsslbp.report.readme import readme_table
 from tsslbp.report.rows import make_rows
-from tsslbp.report.runs import read_runs
 from tsslbp.report.tables import (
     answer,
     published_checks,
@@ -23,6 +22,7 @@ from tsslbp.report.tables import (
     results_markdown,
     results_tex,
 )
+from tsslbp.storage.records import RecordError, write_record
 
 REQUIRED = {
     *("dataset", "model", "architecture", "time_steps", "recipe", "seeds", "epochs", "best_mean", "best_std", "best_max"),

@@ -7,9 +7,9 @@ import requests
 
 from tests.faulty_server import in_turn, ranged, redirect, serving, status, truncated, whole
 from tests.source_builders import BODY, HURRIED, KEY, NAME, Place, make_dataset, md5
-from tsslbp.config import SourceFile
 from tsslbp.data.sources import SourceError, fetch
 from tsslbp.data.transfer import Patience
+from tsslbp.settings import SourceFile
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from stages.common import run
 from stages.ui import main, make_parser
 from tests.record_builders import make_record
 from tests.servers import ROOT, free_port, running, wait_until
-from tsslbp.records import ModelRecord, Provenance
+from tsslbp.storage.records import ModelRecord, Provenance
 from tsslbp.tracking import Store, import_records
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

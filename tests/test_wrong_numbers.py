@@ -9,8 +9,8 @@ import pytest
 from tests.in_process import run_stage
 from tests.project import MODEL, Project, results
 from tests.tracking_helpers import active_runs, history
-from tsslbp.data.batches import ImageBatches
-from tsslbp.records import read_record
+from tsslbp.method.batches import ImageBatches
+from tsslbp.storage.records import read_record
 from tsslbp.tracking import tracking_store
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")

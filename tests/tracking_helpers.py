@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tests.record_builders import make_provenance, make_record, make_seed
-from tsslbp.records import ModelRecord
+from tsslbp.storage.records import ModelRecord
 from tsslbp.tracking import Identity, Store, identity
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tsslbp.building import build_loss, build_network, build_optimizer
-from tsslbp.config import Settings
-from tsslbp.training import evaluate, train_step
+from tsslbp.method.build import build_loss, build_network, build_optimizer
+from tsslbp.method.step import evaluate, train_step
+from tsslbp.settings import Dataset, Model, Settings
 
 EVENT_DENSITY = 0.02
 """Share of ones in made-up event frames: N-MNIST has about 3,900 in 100 steps of 2x34x34, 1.7 percent."""
@@ -47,10 +47,10 @@ def measure(settings: Settings, key: str, device: torch.device, seconds: float =
         device: where to run.
         seconds: how long to go on; at least two steps after a warm-up are timed.
     """
-    model, dataset = settings.model(key), settings.datasets[settings.model(key).dataset]
-    network = build_network(settings, key, seed=0).to(device)
-    optimizer, loss = build_optimizer(settings, key, network), build_loss(settings, key)
-    x, labels = (tensor.to(device) for tensor in _batch(settings, key))
+    model, dataset, recipe = settings.model(key), settings.dataset_of(key), settings.recipe_of(key)
+    network = build_network(model, recipe, dataset, seed=0).to(device)
+    optimizer, loss = build_optimizer(model, settings.training, network), build_loss(model, recipe)
+    x, labels = (tensor.to(device) for tensor in _batch(model, dataset))
     train = _rate(lambda: train_step(network, loss, optimizer, x, labels), model.batch_size, seconds)
     test = _rate(lambda: evaluate(network, [(x, labels)]).accuracy, model.batch_size, seconds / 4)
     hours = model.epochs * (dataset.train_samples / train + dataset.test_samples / test) / 3600
@@ -59,8 +59,7 @@ def measure(settings: Settings, key: str, device: torch.device, seconds: float =
     return Cost(train, test, hours, weights * (BYTES["checkpoint"] + 2 * BYTES["weights"]), peak)
 
 
-def _batch(settings: Settings, key: str) -> tuple[Tensor, Tensor]:
-    model, dataset = settings.model(key), settings.datasets[settings.model(key).dataset]
+def _batch(model: Model, dataset: Dataset) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(dataset.classes, (model.batch_size,), generator=generator)
     if dataset.is_events:

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tsslbp.definition import membrane_and_trace
-from tsslbp.network import SpikingNetwork
+from tsslbp.method.network import SpikingNetwork
+from tsslbp.method.neuron.reference import membrane_and_trace
 
 
 @torch.inference_mode()

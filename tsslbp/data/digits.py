@@ -15,8 +15,8 @@ from sklearn.model_selection import train_test_split
 
 from tsslbp.data.images import UNSIGNED_BYTE, Split
 from tsslbp.data.sources import IMAGE_FILES
-from tsslbp.data.writing import write_errors_named
-from tsslbp.files import whole_file
+from tsslbp.storage.files import whole_file
+from tsslbp.storage.folders import write_errors_named
 
 SIDE = 28
 TEST_SAMPLES = 360  # a fifth

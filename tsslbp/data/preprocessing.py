@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tsslbp.config import Dataset, digest
 from tsslbp.data import images, recordings
-from tsslbp.data.progress import Progress
 from tsslbp.data.sources import RawFile, combined_checksum, verify
-from tsslbp.data.writing import whole_folder, write_errors_named
-from tsslbp.files import checksum, write_text
-from tsslbp.records import DataRecord
+from tsslbp.progress import Progress
+from tsslbp.settings import Dataset, digest
+from tsslbp.storage.files import checksum, write_text
+from tsslbp.storage.folders import whole_folder, write_errors_named
+from tsslbp.storage.records import DataRecord
 
 SPLITS = ("train", "test")
 

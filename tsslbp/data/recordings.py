@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tsslbp.config import Dataset
 from tsslbp.data.archives import open_zip, read_entry
 from tsslbp.data.arrays import GrowingArray
 from tsslbp.data.events import SENSOR, bin_codes, read_events, stabilize
-from tsslbp.data.progress import Progress
+from tsslbp.progress import Progress
+from tsslbp.settings import Dataset
 
 FRAME = 2 * SENSOR * SENSOR
 """Cells of one time step."""

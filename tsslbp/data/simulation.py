@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from tsslbp.data.digits import make_digits
 from tsslbp.data.events import EVENT, SACCADE_US, SENSOR, SHIFT_X, SHIFT_Y, Events, write_events
 from tsslbp.data.images import Split
-from tsslbp.data.progress import Progress
 from tsslbp.data.sources import EVENT_FILES
-from tsslbp.data.writing import write_errors_named
-from tsslbp.files import whole_file
+from tsslbp.progress import Progress
+from tsslbp.storage.files import whole_file
+from tsslbp.storage.folders import write_errors_named
 
 SEED = 2015
 STEP_US = 2500  # in which the scene moves by a sixth of a pixel; the saccades are multiples of it

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tsslbp.config import Dataset, SourceFile
-from tsslbp.data.progress import Progress, Silent
 from tsslbp.data.transfer import Downloader, Patience, TransferError
-from tsslbp.data.writing import write_errors_named
-from tsslbp.files import checksum
+from tsslbp.progress import Progress, Silent
+from tsslbp.settings import Dataset, SourceFile
+from tsslbp.storage.files import checksum
+from tsslbp.storage.folders import write_errors_named
 
 IMAGE_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 EVENT_FILES = ("Train.zip", "Test.zip")

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from tsslbp.config import Dataset
 from tsslbp.data.arrays import load_array
 from tsslbp.data.images import Split, check_split
 from tsslbp.data.recordings import FRAME
-from tsslbp.records import DataRecord
+from tsslbp.settings import Dataset
+from tsslbp.storage.records import DataRecord
 
 PIECE = 1 << 24
 """Elements of a memory-mapped array that are looked at in one go."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 from urllib3.exceptions import HTTPError, MaxRetryError
 
-from tsslbp.data.progress import Progress
+from tsslbp.progress import Progress
 
 BLOCK = 1 << 18
 

@@ -4,19 +4,19 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tsslbp.config import Settings
 from tsslbp.report import render
-from tsslbp.report.ablation import Variant
-from tsslbp.report.canvas import Picture
-from tsslbp.report.figures import confusion_matrix, firing_rates, learning_curves
-from tsslbp.report.forest import ablation, comparison
-from tsslbp.report.raster import raster
-from tsslbp.report.recipes import RecipeRow
-from tsslbp.report.recording import Recording
+from tsslbp.report.figures.canvas import Picture
+from tsslbp.report.figures.curves import confusion_matrix, firing_rates, learning_curves
+from tsslbp.report.figures.event_raster import raster
+from tsslbp.report.figures.forest import ablation, comparison
+from tsslbp.report.figures.recording import Recording
+from tsslbp.report.origin import Run
 from tsslbp.report.rows import SUBSET, Row
-from tsslbp.report.runs import Run
-from tsslbp.report.studies import NO_STUDIES, Studies
+from tsslbp.report.studies.ablation import Variant
+from tsslbp.report.studies.findings import NO_STUDIES, Studies
+from tsslbp.report.studies.recipes import RecipeRow
 from tsslbp.report.tables import context
+from tsslbp.settings import Settings
 
 Pictures = Mapping[str, Sequence[Picture]]
 """Pictures by the heading that they stand under."""

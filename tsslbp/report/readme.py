@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from tsslbp.report import render
-from tsslbp.report.ablation import ablation_answers
-from tsslbp.report.recipes import recipe_answers
 from tsslbp.report.rows import Row
-from tsslbp.report.studies import NO_STUDIES, Studies
+from tsslbp.report.studies.ablation import ablation_answers
+from tsslbp.report.studies.findings import NO_STUDIES, Studies
+from tsslbp.report.studies.recipes import recipe_answers
 from tsslbp.report.tables import context
 
 TABLE = "results"

@@ -7,8 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from tsslbp.config import Published
 from tsslbp.report.statistics import Comparison, Interval, PairedDifference, Summary
+from tsslbp.settings import Published
 
 MISSING = "–"
 MINUS = "−"

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tsslbp.config import Published, Settings
-from tsslbp.records import ModelRecord
 from tsslbp.report import statistics
-from tsslbp.report.runs import Origin, Run, origin_of
+from tsslbp.report.origin import Origin, Run, origin_of
 from tsslbp.report.statistics import Comparison, Summary
+from tsslbp.settings import Published, Settings
+from tsslbp.storage.records import ModelRecord
 
 UNPUBLISHED = Published(mean=None, std=None, best=None, runs=None)
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from scipy import stats
 
-from tsslbp.config import Published
+from tsslbp.settings import Published
 
 Verdict = Literal["consistent", "higher", "lower", "too few runs", "not run"]
 VERDICTS: tuple[Verdict, ...] = ("consistent", "higher", "lower", "too few runs", "not run")

@@ -11,12 +11,12 @@ from statistics import fmean
 from typing import Any, TypeVar
 
 from tsslbp.report import render
-from tsslbp.report.ablation import Variant, ablation_answers
 from tsslbp.report.legend import LEGEND
-from tsslbp.report.recipes import recipe_answers
 from tsslbp.report.rows import Row
 from tsslbp.report.statistics import VERDICTS, CellCheck, check_published
-from tsslbp.report.studies import NO_STUDIES, Studies
+from tsslbp.report.studies.ablation import Variant, ablation_answers
+from tsslbp.report.studies.findings import NO_STUDIES, Studies
+from tsslbp.report.studies.recipes import recipe_answers
 
 T = TypeVar("T")
 

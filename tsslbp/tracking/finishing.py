@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tsslbp.config import digest
-from tsslbp.records import ModelRecord, SeedRecord, metrics
-from tsslbp.tracking import runs
+from tsslbp.settings import digest
+from tsslbp.storage.records import ModelRecord, SeedRecord, metrics
+from tsslbp.tracking import mlflow_runs
 from tsslbp.tracking.identity import LONGEST_VALUE, Identity
 from tsslbp.tracking.pictures import draw_confusion, draw_learning_curves, write_confusion
 from tsslbp.tracking.store import Store, locked
@@ -41,7 +41,7 @@ class Finished:
     identity: Identity
     record: SeedRecord
     started: int
-    epochs: Sequence[runs.Measured]
+    epochs: Sequence[mlflow_runs.Measured]
     weights: Mapping[str, Path] = field(default_factory=dict)
     failed: str | None = None
 
@@ -66,15 +66,15 @@ def finish_seed(client: "MlflowClient", store: Store, finished: Finished, replac
         replace: where MLflow holds other numbers under this id (the last epoch before a kill may come out different on another
             machine), delete its run and log all anew; False leaves such a run alone, for `verify` to find.
     """
-    experiment = runs.experiment_id(client, store, finished.identity.experiment)
+    experiment = mlflow_runs.experiment_id(client, store, finished.identity.experiment)
     with locked(store):
         run = _settled(client, experiment, finished, replace)
         if run is None:
             return
-        runs.add_epochs(client, run, finished.epochs)
+        mlflow_runs.add_epochs(client, run, finished.epochs)
         record = finished.record
-        runs.set_summary(client, run, {"best": record.best, "best_epoch": record.best_epoch, "final": record.final})
-        parent = runs.ensure(client, experiment, finished.identity.parent(), run.info.start_time)
+        mlflow_runs.set_summary(client, run, {"best": record.best, "best_epoch": record.best_epoch, "final": record.final})
+        parent = mlflow_runs.ensure(client, experiment, finished.identity.parent(), run.info.start_time)
     # Files are sent without the lock: they may be large, and sending them twice does no harm.
     if run.data.tags.get(LOGGED) != finished.contents:
         _send_pictures(client, run, finished)
@@ -86,9 +86,9 @@ def finish_seed(client: "MlflowClient", store: Store, finished: Finished, replac
 
 def _settled(client: "MlflowClient", experiment: str, finished: Finished, replace: bool) -> "Run | None":
     """The run to add to; None where MLflow's numbers contradict the record and are to stay."""
-    run = runs.ensure(client, experiment, finished.identity, finished.started)
+    run = mlflow_runs.ensure(client, experiment, finished.identity, finished.started)
     expected = {row.epoch: [row.test_accuracy] for row in finished.record.history}
-    accuracies = runs.logged_accuracies(client, run)
+    accuracies = mlflow_runs.logged_accuracies(client, run)
     if not replace and any(expected.get(epoch) != values for epoch, values in accuracies.items()):
         return None
     # MLflow neither changes a parameter nor takes a number back. Other parameters under the same id are a raised number of epochs.
@@ -96,7 +96,7 @@ def _settled(client: "MlflowClient", experiment: str, finished: Finished, replac
     if all(expected.get(epoch) == values for epoch, values in accuracies.items()) and parameters.items() <= run.data.params.items():
         return run
     client.delete_run(run.info.run_id)
-    return runs.ensure(client, experiment, finished.identity, finished.started)
+    return mlflow_runs.ensure(client, experiment, finished.identity, finished.started)
 
 
 def _send_pictures(client: "MlflowClient", run: "Run", finished: Finished) -> None:
@@ -139,12 +139,12 @@ def finish_model(client: "MlflowClient", store: Store, record: ModelRecord, seed
     contents = digest([[seed.contents for seed in seeds], list(failures)])
     ended = max(seed.ended for seed in seeds)
     parent = seeds[0].identity.parent()
-    experiment = runs.experiment_id(client, store, record.experiment)
+    experiment = mlflow_runs.experiment_id(client, store, record.experiment)
     with locked(store):
-        run = runs.ensure(client, experiment, parent, min(seed.started for seed in seeds))
+        run = mlflow_runs.ensure(client, experiment, parent, min(seed.started for seed in seeds))
         if run.data.tags.get(LOGGED) == contents and run.info.status == ("FAILED" if failures else "FINISHED"):
             return
-        runs.set_summary(client, run, values)
+        mlflow_runs.set_summary(client, run, values)
     with tempfile.TemporaryDirectory() as folder:
         histories = {f"seed {seed.seed}": seed.history for seed in record.seeds}
         draw_learning_curves(Path(folder) / "learning_curves.png", record.model, histories)
@@ -158,5 +158,5 @@ def _set_outcome(client: "MlflowClient", run: "Run", tags: dict[str, str], failu
         tags[FAILURE] = failure[:LONGEST_VALUE]
     elif FAILURE in run.data.tags:
         client.delete_tag(run.info.run_id, FAILURE)
-    runs.set_tags(client, run, tags)
-    runs.set_status(client, run, "FAILED" if failure else "FINISHED", ended)
+    mlflow_runs.set_tags(client, run, tags)
+    mlflow_runs.set_status(client, run, "FAILED" if failure else "FINISHED", ended)

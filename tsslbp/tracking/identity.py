@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tsslbp.config import digest
-from tsslbp.records import DataRecord, ModelRecord, SeedProvenance
+from tsslbp.settings import digest
+from tsslbp.storage.records import DataRecord, ModelRecord, SeedProvenance
 
 LONGEST_VALUE = 5000
 """Characters of a parameter or tag that are kept; MLflow's own limits are 6000 and 8000."""

@@ -6,8 +6,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tsslbp.records import ModelRecord, Provenance, SeedProvenance, SeedRecord
-from tsslbp.tracking import runs
+from tsslbp.storage.records import ModelRecord, Provenance, SeedProvenance, SeedRecord
+from tsslbp.tracking import mlflow_runs
 from tsslbp.tracking.finishing import Finished, finish_model, finish_seed
 from tsslbp.tracking.identity import identity
 from tsslbp.tracking.store import Store, TrackingError, connect, explained
@@ -35,7 +35,7 @@ def prepare(store: Store, experiment: str) -> str:
         TrackingError: the store cannot be opened; the message says what to do.
     """
     with explained(store):
-        return runs.experiment_id(connect(store), store, experiment)
+        return mlflow_runs.experiment_id(connect(store), store, experiment)
 
 
 def complete(store: Store, record: ModelRecord, provenance: Provenance, weights: Weights = no_weights) -> None:
@@ -94,7 +94,7 @@ def _finished(record: ModelRecord, seed: SeedRecord, origin: SeedProvenance | No
     # Seconds are missing where provenance.json is of another state than history.csv; the epochs count all the same.
     seconds = [*origin.seconds, *[0.0] * len(seed.history)]
     epochs = [
-        runs.Measured(epoch, started + int(1000 * elapsed), record.data.train_samples / duration if duration > 0 else None)
+        mlflow_runs.Measured(epoch, started + int(1000 * elapsed), record.data.train_samples / duration if duration > 0 else None)
         for epoch, elapsed, duration in zip(seed.history, accumulate(seconds), seconds, strict=False)
     ]
     who = identity(record, seed.seed, seed.run_id, origin)
@@ -120,12 +120,12 @@ def accuracies(store: Store, experiment: str, run_ids: Sequence[str]) -> "pd.Dat
     rows: list[tuple[str, str, int, int, float]] = []
     with explained(store):
         client = connect(store)
-        experiment_id = runs.experiment_id(client, store, experiment)
+        experiment_id = mlflow_runs.experiment_id(client, store, experiment)
         for run_id in run_ids:
-            run = runs.find(client, experiment_id, run_id)
+            run = mlflow_runs.find(client, experiment_id, run_id)
             if run is None:
                 raise TrackingError(f"MLflow at {store.shown} does not know run {run_id} in experiment {experiment!r}")
-            for epoch, values in runs.logged_accuracies(client, run).items():
+            for epoch, values in mlflow_runs.logged_accuracies(client, run).items():
                 if len(values) > 1:
                     raise TrackingError(_dispute(store, f"run {run_id}, epoch {epoch}", f"{values} in MLflow, where one number belongs"))
                 rows.append((run_id, run.data.params["model"], int(run.data.params["seed"]), epoch, values[0]))

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from tsslbp.records import Epoch, ModelRecord, Provenance, SeedRecord
-from tsslbp.tracking import runs
+from tsslbp.storage.records import Epoch, ModelRecord, Provenance, SeedRecord
+from tsslbp.tracking import mlflow_runs
 from tsslbp.tracking.finishing import FAILURE, Finished, finish_seed
 from tsslbp.tracking.identity import LONGEST_VALUE, Identity
 from tsslbp.tracking.ledger import Weights, log_model, no_weights
@@ -33,7 +33,7 @@ class _Entry:
 
     write: "Callable[[MlflowClient], None]"
     run_id: str | None = None
-    epochs: list[runs.Measured] = field(default_factory=list)
+    epochs: list[mlflow_runs.Measured] = field(default_factory=list)
 
 
 class LiveLog:
@@ -56,7 +56,7 @@ class LiveLog:
         """
         self._store, self._warn, self._remedy, self._drain_seconds = store, warn, remedy, drain_seconds
         self._entries: deque[_Entry] = deque()
-        self._measured: dict[str, dict[int, runs.Measured]] = {}
+        self._measured: dict[str, dict[int, mlflow_runs.Measured]] = {}
         self._started: dict[str, int] = {}
         self._warned: set[str] = set()
         self._changed = threading.Condition()
@@ -82,12 +82,12 @@ class LiveLog:
 
     def start(self, identity: Identity) -> None:
         """Show a run as running, before its first epoch is done."""
-        started = self._started.setdefault(identity.run_id, runs.now())
+        started = self._started.setdefault(identity.run_id, mlflow_runs.now())
         self._put(_Entry(lambda client: self._write_epochs(client, identity, started, [])))
 
     def epoch(self, identity: Identity, epoch: Epoch, samples_per_second: float) -> None:
         """Log one epoch. Epochs that MLflow has already, from before an interruption, are passed over."""
-        measured = runs.Measured(epoch, runs.now(), samples_per_second)
+        measured = mlflow_runs.Measured(epoch, mlflow_runs.now(), samples_per_second)
         self._measured.setdefault(identity.run_id, {})[epoch.epoch] = measured
         started = self._started.setdefault(identity.run_id, measured.timestamp)
         with self._changed:
@@ -106,14 +106,14 @@ class LiveLog:
             record: what it measured; where MLflow holds other numbers under this id, its run is replaced.
             weights: names, such as "best.safetensors", and the files.
         """
-        now, known = runs.now(), self._measured.get(identity.run_id, {})
-        epochs = [known.get(epoch.epoch, runs.Measured(epoch, now)) for epoch in record.history]
+        now, known = mlflow_runs.now(), self._measured.get(identity.run_id, {})
+        epochs = [known.get(epoch.epoch, mlflow_runs.Measured(epoch, now)) for epoch in record.history]
         finished = Finished(identity, record, self._started.get(identity.run_id, now), epochs, weights)
         self._put(_Entry(lambda client: finish_seed(client, self._store, finished, replace=True)))
 
     def fail(self, identity: Identity, reason: str) -> None:
         """Log that a run failed, and why. A later `epoch` or `finish` of the same run takes it back."""
-        now = runs.now()
+        now = mlflow_runs.now()
         self._put(_Entry(lambda client: self._write_failure(client, identity, reason, now)))
 
     def model(self, record: ModelRecord, provenance: Provenance, weights: Weights = no_weights) -> None:
@@ -166,16 +166,16 @@ class LiveLog:
             self._warned.add(fault)
             self._warn(f"{text}. Training goes on; the log is kept and tried again")
 
-    def _write_epochs(self, client: "MlflowClient", identity: Identity, started: int, epochs: list[runs.Measured]) -> None:
-        experiment = runs.experiment_id(client, self._store, identity.experiment)
+    def _write_epochs(self, client: "MlflowClient", identity: Identity, started: int, epochs: list[mlflow_runs.Measured]) -> None:
+        experiment = mlflow_runs.experiment_id(client, self._store, identity.experiment)
         with locked(self._store):
-            run = runs.ensure(client, experiment, identity, started)
-            if not epochs or runs.add_epochs(client, run, epochs):
-                runs.set_status(client, run, "RUNNING")
+            run = mlflow_runs.ensure(client, experiment, identity, started)
+            if not epochs or mlflow_runs.add_epochs(client, run, epochs):
+                mlflow_runs.set_status(client, run, "RUNNING")
 
     def _write_failure(self, client: "MlflowClient", identity: Identity, reason: str, timestamp: int) -> None:
-        experiment = runs.experiment_id(client, self._store, identity.experiment)
+        experiment = mlflow_runs.experiment_id(client, self._store, identity.experiment)
         with locked(self._store):
-            run = runs.ensure(client, experiment, identity, timestamp)
-            runs.set_tags(client, run, {FAILURE: reason[:LONGEST_VALUE]})
-            runs.set_status(client, run, "FAILED", timestamp)
+            run = mlflow_runs.ensure(client, experiment, identity, timestamp)
+            mlflow_runs.set_tags(client, run, {FAILURE: reason[:LONGEST_VALUE]})
+            mlflow_runs.set_status(client, run, "FAILED", timestamp)

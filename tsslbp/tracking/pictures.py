@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tsslbp.records import Epoch
+from tsslbp.storage.records import Epoch
 
 Confusion = Sequence[Sequence[int]]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tsslbp.files import whole_file
+from tsslbp.storage.files import whole_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,0 +1,110 @@
+"""A run is the same whether it is interrupted or not, and numbers that go wrong are reported where they do."""
+
+import pytest
+import torch
+
+from tsslbp.method.loop import Fit, TrainingFailure, fit
+from tsslbp.method.losses import KernelLoss
+from tsslbp.method.network import SpikingNetwork
+from tsslbp.method.seeding import weight_generator
+from tsslbp.method.step import make_optimizer
+
+
+class Interrupt(Exception):
+    pass
+
+
+class TinyBatches:
+    """Three classes of noisy patterns, shuffled by seed and epoch."""
+
+    def __init__(self, samples=24, poison=None):
+        generator = torch.Generator().manual_seed(5)
+        self.samples, self.poison = samples, poison
+        self.labels = torch.arange(samples) % 3
+        patterns = torch.rand(3, 1, 4, 4, generator=generator)
+        self.x = 3 * patterns[self.labels] + 2 * torch.rand(samples, 1, 4, 4, generator=generator)
+
+    def __len__(self):
+        return self.samples // 6
+
+    def in_order(self):
+        return iter([(self.x[i : i + 6], self.labels[i : i + 6]) for i in range(0, self.samples, 6)])
+
+    def shuffled(self, seed, epoch):
+        order = torch.randperm(self.samples, generator=torch.Generator().manual_seed(1000 * seed + epoch))
+        for i in range(0, self.samples, 6):
+            chosen = order[i : i + 6]
+            x = self.x[chosen]
+            yield (x * float("nan") if epoch == self.poison else x), self.labels[chosen]
+
+
+def run(seed=0, dropout=0.2, poison=None, weights=None, **options):
+    network = SpikingNetwork("20", (1, 4, 4), classes=3, dropout=dropout, generator=weight_generator(seed))
+    if weights is not None:
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.fill_(weights)
+    optimizer = make_optimizer(network, 0.005)
+    return fit(network, KernelLoss(5, 3.0), optimizer, TinyBatches(poison=poison), TinyBatches(), Fit(seed=seed, **options))
+
+
+def assert_same(a, b):
+    assert a.history == b.history
+    assert a.confusion == b.confusion
+    for ours, theirs in ((a.weights, b.weights), (a.best_weights, b.best_weights)):
+        for name in ours:
+            assert torch.equal(ours[name], theirs[name])
+
+
+def test_equal_seeds_give_equal_bits_and_others_do_not():
+    one, two, other = run(epochs=3), run(epochs=3), run(seed=1, epochs=3)
+    assert_same(one, two)
+    assert not torch.equal(one.weights["layers.0.weight"], other.weights["layers.0.weight"])
+
+
+@pytest.mark.parametrize("after", [1, 2, 4])
+def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path, after):
+    def interrupt(row, seconds):
+        if row.epoch == after:
+            raise Interrupt
+
+    checkpoint = tmp_path / "seed.pt"
+    with pytest.raises(Interrupt):
+        run(epochs=5, checkpoint=checkpoint, on_epoch=interrupt)
+    epochs = []
+    resumed = run(epochs=5, checkpoint=checkpoint, on_epoch=lambda row, seconds: epochs.append(row.epoch))
+    assert epochs == list(range(after + 1, 6))
+    assert_same(resumed, run(epochs=5))
+
+
+def test_more_epochs_go_on_and_fewer_start_over(tmp_path):
+    checkpoint = tmp_path / "seed.pt"
+    run(epochs=2, checkpoint=checkpoint)
+    assert_same(run(epochs=4, checkpoint=checkpoint), run(epochs=4))
+    assert_same(run(epochs=3, checkpoint=checkpoint), run(epochs=3))
+
+
+def test_best_weights_are_those_of_the_first_best_epoch():
+    whole = run(epochs=6)
+    best = max(range(6), key=lambda i: whole.history[i].test_accuracy) + 1
+    assert_best = run(epochs=best)
+    for name, weight in assert_best.weights.items():
+        assert torch.equal(weight, whole.best_weights[name])
+
+
+def test_a_loss_that_is_no_number_stops_the_run_at_its_epoch(tmp_path):
+    with pytest.raises(
+        TrainingFailure, match=r"epoch 3, sample 6: the gradient's norm became nan; firing rates of the layers: \d"
+    ) as failure:
+        run(epochs=5, poison=3, checkpoint=tmp_path / "seed.pt")
+    assert len(failure.value.state.history) == 2
+
+
+def test_a_silent_network_stops_the_run():
+    with pytest.raises(TrainingFailure, match="layer 1 never fired on the test set for 2 epochs"):
+        run(epochs=2, weights=-4.0, dropout=0.0)
+
+
+def test_no_epochs_are_refused():
+    with pytest.raises(ValueError, match="epochs 0"):
+        run(epochs=0)

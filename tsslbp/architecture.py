@@ -1,0 +1,167 @@
+"""The papers' network notation, "15C5-P2-40C5-P2-300", read into layer specs, and the shapes that follow from it.
+
+Pure Python: params.yaml is checked with it before anything heavy is imported. `network.py` builds what is planned here.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Shape = tuple[int, int, int]
+"""(channels, height, width)."""
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """`15C5`: 15 channels, 5x5 kernel, stride 1."""
+
+    channels: int
+    kernel: int
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """`P2`: non-overlapping square windows of this side length, summed."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Dense:
+    """`300`: fully connected neurons."""
+
+    neurons: int
+
+
+LayerSpec = Convolution | Pooling | Dense
+
+_TOKENS = (
+    (re.compile(r"([1-9][0-9]*)C([1-9][0-9]*)"), lambda m: Convolution(int(m[1]), int(m[2]))),
+    (re.compile(r"P([1-9][0-9]*)"), lambda m: Pooling(int(m[1]))),
+    (re.compile(r"([1-9][0-9]*)"), lambda m: Dense(int(m[1]))),
+)
+
+
+def parse(architecture: str) -> tuple[LayerSpec, ...]:
+    """Read a notation such as `"15C5-P2-40C5-P2-300"`.
+
+    Raises:
+        ValueError: names the bad token and its position (the first character is 1).
+    """
+    specs: list[LayerSpec] = []
+    position = 1
+    for token in architecture.split("-"):
+        specs.append(_parse_token(token, architecture, position))
+        position += len(token) + 1
+    _check_order(specs, architecture)
+    return tuple(specs)
+
+
+def _parse_token(token: str, architecture: str, position: int) -> LayerSpec:
+    for pattern, build in _TOKENS:
+        if match := pattern.fullmatch(token):
+            return build(match)
+    raise ValueError(
+        f"architecture {architecture!r}: token {token!r} at position {position} is not a layer; "
+        "allowed: 15C5 (15 channels, 5x5 kernel), P2 (2x2 pooling), 300 (300 dense neurons), joined by '-'"
+    )
+
+
+def _check_order(specs: Sequence[LayerSpec], architecture: str) -> None:
+    seen_dense = False
+    for index, spec in enumerate(specs):
+        if seen_dense and not isinstance(spec, Dense):
+            raise ValueError(f"architecture {architecture!r}: layer {index + 1} needs an image, but a dense layer comes before it")
+        if isinstance(spec, Pooling) and (index == 0 or not isinstance(specs[index - 1], Convolution)):
+            raise ValueError(f"architecture {architecture!r}: layer {index + 1} is a pooling; it must follow a convolution directly")
+        seen_dense |= isinstance(spec, Dense)
+
+
+@dataclass(frozen=True)
+class PlannedLayer:
+    """One layer with weights, and the pooling that follows it.
+
+    Attributes:
+        spec: what the notation says.
+        input_shape: (C, H, W) for a convolution, (features, 1, 1) for a dense layer.
+        neuron_shape: shape of the layer's neurons, before pooling.
+        output_shape: shape of what it hands on, after pooling.
+        padding: zeros added on every side; 0 for a dense layer.
+        pooling: window side, 1 where nothing is pooled.
+    """
+
+    spec: Convolution | Dense
+    input_shape: Shape
+    neuron_shape: Shape
+    output_shape: Shape
+    padding: int
+    pooling: int
+
+
+def plan_network(architecture: str, input_shape: Sequence[int], classes: int, padding: int | Sequence[int] = 0) -> tuple[PlannedLayer, ...]:
+    """Work out every shape of a network, its output layer included, and refuse the impossible ones.
+
+    Args:
+        architecture: notation without the output layer.
+        input_shape: (C, H, W).
+        classes: neurons of the output layer that is appended.
+        padding: one value for all convolutions, or one for each.
+
+    Raises:
+        ValueError: says which layer cannot be built, and why.
+    """
+    specs = parse(architecture)
+    shape = _check_input(input_shape, classes)
+    paddings = iter(_paddings(specs, padding, architecture))
+    layers: list[PlannedLayer] = []
+    for index, spec in enumerate((*specs, Dense(classes))):
+        where = f"architecture {architecture!r}, layer {index + 1}"
+        if isinstance(spec, Pooling):
+            layers[-1] = _pool(layers[-1], spec, where)
+        elif isinstance(spec, Convolution):
+            layers.append(_convolve(spec, shape, next(paddings), where))
+        else:
+            features = (shape[0] * shape[1] * shape[2], 1, 1)
+            neurons = (spec.neurons, 1, 1)
+            layers.append(PlannedLayer(spec, features, neurons, neurons, 0, 1))
+        shape = layers[-1].output_shape
+    return tuple(layers)
+
+
+def _check_input(input_shape: Sequence[int], classes: int) -> Shape:
+    if len(input_shape) != 3 or min(input_shape) < 1:
+        raise ValueError(f"input shape {tuple(input_shape)}: expected three positive sizes (channels, height, width)")
+    if classes < 2:
+        raise ValueError(f"classes {classes}: at least 2 are needed")
+    channels, height, width = input_shape
+    return channels, height, width
+
+
+def _paddings(specs: Sequence[LayerSpec], padding: int | Sequence[int], architecture: str) -> list[int]:
+    convolutions = sum(isinstance(spec, Convolution) for spec in specs)
+    values = [padding] * convolutions if isinstance(padding, int) else list(padding)
+    if len(values) != convolutions:
+        raise ValueError(
+            f"padding {values}: {len(values)} values for the {convolutions} convolutions of {architecture!r}; give one number or one each"
+        )
+    if any(value < 0 for value in values):
+        raise ValueError(f"padding {values}: must not be negative")
+    return values
+
+
+def _convolve(spec: Convolution, shape: Shape, padding: int, where: str) -> PlannedLayer:
+    height, width = (size + 2 * padding - spec.kernel + 1 for size in shape[1:])
+    if min(height, width) < 1:
+        raise ValueError(
+            f"{where}: a {spec.kernel}x{spec.kernel} kernel is larger than its input of {shape[1]}x{shape[2]} with padding {padding}"
+        )
+    neurons = (spec.channels, height, width)
+    return PlannedLayer(spec, shape, neurons, neurons, padding, 1)
+
+
+def _pool(layer: PlannedLayer, spec: Pooling, where: str) -> PlannedLayer:
+    channels, height, width = layer.neuron_shape
+    if height % spec.size or width % spec.size:
+        raise ValueError(f"{where}: P{spec.size} needs a size divisible by {spec.size}, but its input is {height}x{width}")
+    pooled = (channels, height // spec.size, width // spec.size)
+    return PlannedLayer(layer.spec, layer.input_shape, layer.neuron_shape, pooled, layer.padding, spec.size)

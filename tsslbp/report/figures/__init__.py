@@ -1,0 +1,1 @@
+"""The report's pictures: every function returns a finished `canvas.Picture`."""

@@ -1,0 +1,108 @@
+"""The records of a pipeline's training runs, and where each of them comes from."""
+
+import re
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsslbp.settings import Settings
+from tsslbp.storage.records import ModelRecord, Provenance, RecordError, SeedProvenance, read_record
+
+Run = tuple[ModelRecord, Provenance]
+
+RECORD_FILES = ("metrics.json", "history.csv", "record.json", "provenance.json")
+
+
+def read_runs(settings: Settings, folder: Path) -> dict[str, Run]:
+    """Read the records of every model in params.yaml that has any; results of removed models are not looked at.
+
+    Args:
+        settings: whose models to look for.
+        folder: holds one folder of records a model.
+
+    Raises:
+        RecordError: a record is damaged, incomplete, or another model's.
+    """
+    runs: dict[str, Run] = {}
+    for key in settings.models:
+        if not any((folder / key / name).exists() for name in RECORD_FILES):
+            continue
+        runs[key] = read_record(folder / key)
+        _check_belongs(settings, key, runs[key][0], folder / key / "record.json")
+    return runs
+
+
+def _check_belongs(settings: Settings, key: str, record: ModelRecord, path: Path) -> None:
+    expected, found = (key, settings.model(key).dataset), (record.model, record.data.dataset)
+    if found != expected:
+        raise RecordError(
+            f"{path}: is a record of model and dataset {found}, expected {expected}; restore it from git or run the model again"
+        )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the numbers of a model come from; values that differ between its seeds stand side by side.
+
+    Attributes:
+        data_checksum: of the arrays that the model was trained on.
+        git_commit: commit of the code.
+        device: what it ran on, with how many threads.
+        hours: wall-clock time of all seeds together, failed ones included; None where nothing ran.
+        versions: libraries with their versions.
+        started: first day, ISO 8601.
+        failures: a line for each seed that failed.
+        run_ids: of the seeds that finished, as in their record and in MLflow's tags.
+    """
+
+    data_checksum: str = ""
+    git_commit: str = ""
+    device: str = ""
+    hours: float | None = None
+    versions: str = ""
+    started: str = ""
+    failures: tuple[str, ...] = ()
+    run_ids: str = ""
+
+
+def origin_of(run: Run | None) -> Origin:
+    """Gather what the provenance of the seeds has to say; an empty Origin where there is none."""
+    if run is None:
+        return Origin()
+    record, provenance = run
+    seeds = provenance.seeds
+    finished = {seed.seed for seed in record.seeds}
+    return Origin(
+        data_checksum=record.data.checksum,
+        git_commit=", ".join(_distinct(seed.git_commit for seed in seeds)),
+        device="; ".join(_distinct(_place(seed) for seed in seeds)),
+        hours=sum(sum(seed.seconds) for seed in seeds) / 3600,
+        versions=", ".join(_versions(seeds)),
+        started=min((seed.started for seed in seeds), default="")[: len("2021-03-01")],
+        failures=tuple(f"seed {seed.seed} failed: {_brief(seed.failed)}" for seed in seeds if seed.failed and seed.seed not in finished),
+        run_ids=", ".join(seed.run_id for seed in record.seeds),
+    )
+
+
+def _place(seed: SeedProvenance) -> str:
+    """The device and its threads, on which both the bits and the hours depend."""
+    return f"{seed.device}, {seed.threads} thread{'s' if seed.threads != 1 else ''}"
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(value for value in values if value))
+
+
+def _versions(seeds: Iterable[SeedProvenance]) -> list[str]:
+    found: dict[str, list[str]] = {}
+    for seed in seeds:
+        for name, version in seed.versions.items():
+            found.setdefault(name, []).append(version)
+    return [f"{name} {' / '.join(_distinct(versions))}" for name, versions in sorted(found.items())]
+
+
+def _brief(message: str) -> str:
+    """A failure's message on one line, without the folders of the machine that it happened on."""
+    without_folders = re.sub(r"(?<![\w.:/])/(?:[^\s/:'\"]+/)+", "", message)
+    return textwrap.shorten(without_folders, 120, placeholder=" ...")

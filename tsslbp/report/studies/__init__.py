@@ -1,0 +1,1 @@
+"""What the studies found: recipes beside published rows, and variants beside the unchanged model."""

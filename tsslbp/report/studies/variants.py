@@ -1,0 +1,57 @@
+"""What the models of a study have in common: of which model they are variants, what differs, and runs of equal extent."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from tsslbp.report.origin import Run
+from tsslbp.settings import Settings
+
+
+def groups(study: Settings) -> dict[str, list[str]]:
+    """The models of a study by the base's model that they are like, both in the order of the settings."""
+    found: dict[str, list[str]] = {}
+    for key, model in study.models.items():
+        if model.like is not None:
+            found.setdefault(model.like, []).append(key)
+    return found
+
+
+def changed(study: Settings, keys: Iterable[str], base: Settings, like: str) -> list[str]:
+    """Names of the settings that decide the weights and that any of these models has otherwise than the base's."""
+    before = _flat(base.identity(like))
+    return list(dict.fromkeys(name for key in keys for name, value in _flat(study.identity(key)).items() if before.get(name) != value))
+
+
+def described(settings: Settings, key: str, names: Sequence[str]) -> str:
+    """Settings of a model with their values, named as in params.yaml: "gradient 2020-10, tau_s 2"."""
+    values = _flat(settings.identity(key))
+    return ", ".join(f"{name.rpartition('.')[2]} {_shown(values[name])}" for name in names if name in values)
+
+
+def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in section.items():
+        flat.update(_flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value})
+    return flat
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_shown, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def cut(run: Run | None, seeds: Collection[int], epochs: int) -> Run | None:
+    """The first epochs of some seeds of a run; None where none of these seeds was run.
+
+    The learning rate is constant and every epoch's random choices derive from the seed alone, so these epochs are those of
+    a shorter run to the last bit. The confusion matrices stay those of the last epoch.
+    """
+    if run is None:
+        return None
+    record, provenance = run
+    kept = tuple(seed.model_copy(update={"history": seed.history[:epochs]}) for seed in record.seeds if seed.seed in seeds)
+    origins = tuple(seed.model_copy(update={"seconds": seed.seconds[:epochs]}) for seed in provenance.seeds if seed.seed in seeds)
+    if not kept:
+        return None
+    return record.model_copy(update={"seeds": kept}), provenance.model_copy(update={"seeds": origins})

@@ -1,0 +1,1 @@
+"""What is kept on disk: atomic writes, run records, checkpoints, and where a result came from."""

@@ -1,0 +1,118 @@
+"""Live checkpoints and finished weights on disk. Loading either cannot run code, and a damaged one is refused."""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from tsslbp.storage.files import whole_file
+from tsslbp.storage.records import Epoch
+
+Weights = dict[str, Tensor]
+METADATA = "tsslbp"
+"""The entry of a weights file that says what network they are of, as JSON."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint or weights file that is damaged, or belongs to something else."""
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """A run after its last complete epoch: all that training needs to go on, bit for bit.
+
+    Attributes:
+        key: what the run belongs to (settings, data, code, seed); another key's checkpoint is refused.
+        weights: of the network now.
+        optimizer: the optimiser's state.
+        best_weights: of the first epoch that reached the best test accuracy.
+        history: of the epochs so far.
+        seconds: how long each of them took.
+        confusion: after the last epoch, classes x classes.
+    """
+
+    key: str
+    weights: Weights
+    optimizer: dict[str, Any]
+    best_weights: Weights
+    history: tuple[Epoch, ...]
+    seconds: tuple[float, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+def save_state(path: Path, state: TrainingState) -> None:
+    """Write a checkpoint, whole or not at all."""
+    stored = vars(state) | {"history": [epoch.model_dump() for epoch in state.history]}
+    # By way of memory: where a disk is full, PyTorch's own writer does not say so, and safetensors' neither.
+    buffer = io.BytesIO()
+    torch.save(stored, buffer)
+    with whole_file(path) as partial:
+        partial.write_bytes(buffer.getbuffer())
+
+
+def load_state(path: Path, key: str) -> TrainingState:
+    """Read a checkpoint that `save_state` wrote for the same key.
+
+    Raises:
+        CheckpointError: it is damaged, holds anything but plain data, or belongs to another run.
+    """
+    try:
+        _check_bytes(path)
+        stored = torch.load(path, weights_only=True, map_location="cpu")
+        history = tuple(Epoch.model_validate(epoch) for epoch in stored.pop("history"))
+        state = TrainingState(history=history, **stored)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the interpreter of its pickle do
+        raise CheckpointError(
+            f"checkpoint {path}: is damaged or no checkpoint ({_first_line(error)}); delete it to start this seed over"
+        ) from None
+    if state.key != key:
+        raise CheckpointError(f"checkpoint {path}: belongs to other settings, data or code (key {state.key}, expected {key})")
+    return state
+
+
+def _check_bytes(path: Path) -> None:
+    """Compare a checkpoint with the checksums in it, which PyTorch writes but does not look at: a flipped bit would be trained on."""
+    with zipfile.ZipFile(path) as archive:
+        if (damaged := archive.testzip()) is not None:
+            raise ValueError(f"the checksum of {damaged} is wrong")
+        # One that is marked as a folder would be read as whatever memory holds.
+        if any(entry.external_attr for entry in archive.infolist()):
+            raise ValueError("an entry is marked as what it is not")
+
+
+def save_weights(path: Path, weights: Weights, metadata: dict[str, str]) -> None:
+    """Write weights as safetensors, whole or not at all; `metadata` says what network they are of."""
+    # One entry, because safetensors writes several in random order: equal weights are to be equal files.
+    described = {METADATA: json.dumps(metadata, sort_keys=True)}
+    content = safetensors.torch.save({name: weight.contiguous() for name, weight in weights.items()}, described)
+    with whole_file(path) as partial:
+        partial.write_bytes(content)
+
+
+def load_weights(path: Path) -> tuple[Weights, dict[str, str]]:
+    """Read what `save_weights` wrote: the weights and the metadata.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a dict
+    except (OSError, ValueError, RecursionError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"weights {path}: cannot be read ({_first_line(error)}); train the model, or fetch the file with `dvc pull`"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,80 @@
+"""What a result came from: the code that decides its numbers, the commit, the machine and the library versions."""
+
+import hashlib
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+METHOD_FILES = (
+    "architecture.py",
+    "method/batches.py",
+    "method/build.py",
+    "method/layers.py",
+    "method/loop.py",
+    "method/losses.py",
+    "method/network.py",
+    "method/neuron/cpu.py",
+    "method/neuron/cpu_kernels.py",
+    "method/neuron/gpu.py",
+    "method/neuron/gpu_kernels.py",
+    "method/neuron/lif.py",
+    "method/neuron/reference.py",
+    "method/neuron/rules.py",
+    "method/seeding.py",
+    "method/step.py",
+)
+"""The files whose change can change a result; dvc.yaml names the same ones as the dependencies of its stage `train`.
+
+Settings, tracking, files and messages are not among them: a better error message must not cost forty hours of training.
+"""
+
+_LIBRARIES = ("torch", "numpy", "numba", "mlflow", "dvc")
+
+
+def code_digest() -> str:
+    """A short name for the state of `METHOD_FILES`: 32 hex digits."""
+    folder = Path(__file__).parent.parent
+    total = hashlib.sha256()
+    for name in METHOD_FILES:
+        total.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
+    return total.hexdigest()[:32]
+
+
+def library_versions() -> dict[str, str]:
+    """Python's version and those of the libraries that matter to a result."""
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def git_commit(folder: Path) -> str:
+    """The commit that is checked out in `folder`, "+changes" where tracked files differ from it, "unknown" without git."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD").strip()
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", "*.py", "*.yaml").strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return f"{commit}+changes" if changed else commit
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+def device_name(device: str) -> str:
+    """What a device is, for a reader: "cpu, AMD EPYC" or "cuda:0, NVIDIA ..."."""
+    if device.startswith("cuda"):
+        import torch
+
+        return f"{device}, {torch.cuda.get_device_name(device)}"
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"cpu, {name}"

@@ -1,0 +1,219 @@
+"""What a training run measured, as files in git: `reports/runs/<model>/`.
+
+- `metrics.json`: the accuracies, for `dvc metrics show`;
+- `history.csv`: a row per seed and epoch;
+- `record.json`: settings, data, run ids, confusion matrices and checksums of the weights;
+- `provenance.json`: when, where and with what it ran.
+
+The first three are equal for equal settings, data and code, interrupted or not; only provenance.json is not.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tsslbp.storage.files import checksum, write_text
+
+HISTORY_SHA256 = "history_sha256"
+
+
+class RecordError(ValueError):
+    """A file under reports/runs/ that is missing, damaged or at odds with another."""
+
+
+class Record(BaseModel):
+    """Base of what is stored: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Epoch(Record):
+    """What one epoch of one seed measured.
+
+    Attributes:
+        epoch: counted from 1.
+        train_loss: mean over the epoch's samples of the loss, summed over classes and steps.
+        train_accuracy: percent, counted during the epoch, while the weights change.
+        test_accuracy: percent, after the epoch.
+        firing_rates: spikes per neuron and step, mean over the test set, a value per layer with neurons.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    test_accuracy: float
+    firing_rates: tuple[float, ...]
+
+
+class SeedRecord(Record):
+    """One finished run: one model, one seed. `confusion[i][j]`: test samples of class i that were taken for j, after the last epoch."""
+
+    seed: int
+    run_id: str
+    history: tuple[Epoch, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    best_weights_sha256: str
+    final_weights_sha256: str
+
+    @property
+    def best(self) -> float:
+        """Best test accuracy over the epochs, percent: the reference's protocol, chosen on test data."""
+        return max(epoch.test_accuracy for epoch in self.history)
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch that reached `best`."""
+        return next(epoch.epoch for epoch in self.history if epoch.test_accuracy == self.best)
+
+    @property
+    def final(self) -> float:
+        """Test accuracy after the last epoch, percent."""
+        return self.history[-1].test_accuracy
+
+
+class DataRecord(Record):
+    """The data that a model was trained on.
+
+    Attributes:
+        dataset: its key in params.yaml.
+        title: its name for a reader.
+        checksum: of the raw files.
+        train_samples: how many there are.
+        test_samples: how many there are.
+        subset: why its numbers are not the protocol's; empty for the official data.
+        arrays: checksum of the arrays made of the raw files, so that other preprocessing is other data.
+    """
+
+    dataset: str
+    title: str
+    checksum: str
+    train_samples: int
+    test_samples: int
+    subset: tuple[str, ...] = ()
+    arrays: str = ""
+
+
+class ModelRecord(Record):
+    """All seeds of one model. `settings` is the model's section of params.yaml, with its recipe's under "recipe_settings"."""
+
+    experiment: str
+    model: str
+    recipe: str
+    settings: dict[str, Any]
+    data: DataRecord
+    code: str
+    seeds: tuple[SeedRecord, ...]
+
+
+class SeedProvenance(Record):
+    """How one run went: `seconds` holds the duration of every epoch, `failed` what went wrong, if anything did."""
+
+    seed: int
+    started: str
+    git_commit: str
+    device: str
+    threads: int
+    versions: dict[str, str]
+    seconds: tuple[float, ...]
+    failed: str | None = None
+
+
+class Provenance(Record):
+    """When, where and with what the seeds of a model ran."""
+
+    seeds: tuple[SeedProvenance, ...]
+
+
+def write_record(folder: Path, record: ModelRecord, provenance: Provenance) -> None:
+    """Write the four files of one model into `folder`, each whole or not at all; record.json, which names them, last."""
+    write_text(folder / "metrics.json", _json(metrics(record)))
+    history = _history_csv(record)
+    write_text(folder / "history.csv", history)
+    write_text(folder / "provenance.json", _json(provenance.model_dump(mode="json")))
+    stored = record.model_dump(mode="json", exclude={"seeds": {"__all__": {"history"}}})
+    write_text(folder / "record.json", _json({**stored, HISTORY_SHA256: hashlib.sha256(history.encode()).hexdigest()}))
+
+
+def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
+    """Read what `write_record` wrote.
+
+    Raises:
+        RecordError: a file is missing or damaged; the message names it.
+    """
+    histories = _read_history(folder / "history.csv")
+    stored = _read_json(folder / "record.json")
+    try:
+        # A kill between the two files leaves a history and a record that do not belong together.
+        if stored.pop(HISTORY_SHA256) != checksum(folder / "history.csv", "sha256"):
+            raise RecordError(f"{folder}: history.csv and record.json do not belong together; restore both from git or run the model again")
+        for seed in stored["seeds"]:
+            seed["history"] = histories.get(seed["seed"], [])
+        record = ModelRecord.model_validate(stored)
+        provenance = Provenance.model_validate(_read_json(folder / "provenance.json"))
+    except (ValidationError, KeyError, TypeError) as error:
+        raise RecordError(
+            f"{folder}: record.json or provenance.json is damaged ({error}); restore it from git or run the model again"
+        ) from None
+    for seed in record.seeds:
+        if [epoch.epoch for epoch in seed.history] != list(range(1, len(seed.history) + 1)) or not seed.history:
+            raise RecordError(
+                f"{folder / 'history.csv'}: the epochs of seed {seed.seed} are not 1, 2, 3 ...; restore the file from git or run the model again"
+            )
+    return record, provenance
+
+
+def metrics(record: ModelRecord) -> dict[str, Any]:
+    """The accuracies of a model in percent, as `dvc metrics show` lists them; stddev (n-1) only from two seeds on."""
+    values: dict[str, Any] = {}
+    for name in ("best", "final"):
+        accuracies = [getattr(seed, name) for seed in record.seeds]
+        values[f"{name}_mean"] = statistics.fmean(accuracies) if accuracies else None
+        values[f"{name}_std"] = statistics.stdev(accuracies) if len(accuracies) > 1 else None
+        values[f"{name}_max"] = max(accuracies, default=None)
+    values["seeds"] = {
+        str(seed.seed): {"best": seed.best, "best_epoch": seed.best_epoch, "final": seed.final, "epochs": len(seed.history)}
+        for seed in record.seeds
+    }
+    return values
+
+
+def _history_csv(record: ModelRecord) -> str:
+    layers = max((len(epoch.firing_rates) for seed in record.seeds for epoch in seed.history), default=0)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["seed", "epoch", "train_loss", "train_accuracy", "test_accuracy", *(f"firing_rate_{i + 1}" for i in range(layers))])
+    for seed in record.seeds:
+        for row in seed.history:
+            # repr of a float reads back as the same float
+            writer.writerow([seed.seed, row.epoch, row.train_loss, row.train_accuracy, row.test_accuracy, *row.firing_rates])
+    return buffer.getvalue()
+
+
+def _read_history(path: Path) -> dict[int, list[dict[str, Any]]]:
+    histories: dict[int, list[dict[str, Any]]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                rates = [float(value) for name, value in row.items() if name.startswith("firing_rate_")]
+                numbers = {name: float(row[name]) for name in ("train_loss", "train_accuracy", "test_accuracy")}
+                histories.setdefault(int(row["seed"]), []).append({"epoch": int(row["epoch"]), **numbers, "firing_rates": rates})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:  # a cell too many has None for its column
+        raise RecordError(f"{path}: cannot be read ({error}); restore it from git or run the model again") from None
+    return histories
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, allow_nan=False) + "\n"
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError(f"{path}: cannot be read ({error}); restore it from git or run the model again") from None
