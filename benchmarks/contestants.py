@@ -18,7 +18,7 @@ from tsslbp.method.build import build_loss, build_network
 from tsslbp.method.network import PRECISIONS, SpikingNetwork
 from tsslbp.method.neuron.lif import lif
 from tsslbp.method.neuron.rules import Neuron
-from tsslbp.method.step import make_optimizer, optimise
+from tsslbp.method.step import make_optimizer, optimize
 from tsslbp.settings import Settings
 
 LAYER_NEURON = Neuron(tau_m=5.0, tau_s=3.0)
@@ -77,7 +77,7 @@ def _peer(entry: Entry, ours: SpikingNetwork, settings: Settings, key: str, sett
 
 
 class _Training:
-    """A network with the loss, optimiser, clipping and clamping of the protocol: the same code for ours and the peers'."""
+    """A network with the loss, optimizer, clipping and clamping of the protocol: the same code for ours and the peers'."""
 
     def __init__(self, network: nn.Module, call: Any, samples: Sequence[Batch], settings: Settings, key: str) -> None:
         self._network, self._call, self._samples, self._turn = network, call, samples, 0
@@ -90,7 +90,7 @@ class _Training:
     def train(self) -> float:
         x, labels = self._next()
         self._network.train()
-        loss, _, _ = optimise(self._call, self._loss, self._optimizer, x, labels, self._shared.clip_norm, self._shared.weight_limit)
+        loss, _, _ = optimize(self._call, self._loss, self._optimizer, x, labels, self._shared.clip_norm, self._shared.weight_limit)
         return loss.item()
 
     def infer(self) -> Tensor:

@@ -34,7 +34,7 @@ from pathlib import Path
 from benchmarks.memory_use import peak
 from tsslbp.method.build import build_loss, build_network, build_optimizer
 from tsslbp.settings import load_settings
-from tsslbp.method.batches import load_batches
+from tsslbp.method.batches import load_splits
 from tsslbp.system import prepare_device
 from tsslbp.method.step import evaluate, train_step
 
@@ -42,7 +42,8 @@ params, key, processed, steps = sys.argv[1:]
 settings = load_settings(Path(params))
 prepare_device(settings.execution)
 model = settings.models[key]
-train, test, _ = load_batches(Path(processed), settings.datasets[model.dataset], model)
+splits, _ = load_splits(Path(processed), settings.datasets[model.dataset], model)
+train, test = splits.train, splits.test
 recipe = settings.recipe_of(key)
 network, loss = build_network(model, recipe, settings.dataset_of(key), seed=0), build_loss(model, recipe)
 optimizer = build_optimizer(model, settings.training, network)

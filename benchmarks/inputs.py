@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.cases import NetworkCase
-from tsslbp.method.batches import Batch, load_batches
+from tsslbp.method.batches import Batch, load_splits
 from tsslbp.settings import Settings
 from tsslbp.settings.schema import Dataset
 
@@ -57,7 +57,7 @@ def load(case: NetworkCase, seed: int = 0) -> Samples:
 
 
 def _real(case: NetworkCase, dataset: Dataset, folder: Path) -> list[Batch]:
-    train, _, _ = load_batches(folder, dataset, case.settings.models[case.model])
+    train = load_splits(folder, dataset, case.settings.models[case.model])[0].train
     return [batch for batch, _ in zip(train.shuffled(seed=0, epoch=1), range(BATCHES), strict=False)]
 
 

@@ -81,8 +81,9 @@ def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork
 def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork, str]":
     """Train one seed for a few epochs in a temporary folder: no run of the pipeline, and nothing is recorded as one."""
     from stages.display import TrainingDisplay
-    from tsslbp.experiment import Listener, ModelRun
+    from tsslbp.experiment import ModelRun, train_seed
     from tsslbp.method.build import load_network
+    from tsslbp.method.loop import TrainingFailure
     from tsslbp.system import prepare_device
 
     seed = settings.seeds_of(key)[0]
@@ -91,13 +92,17 @@ def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tupl
         model = settings.model(key).model_copy(update={"epochs": epochs})
         shortened = settings.model_copy(update={"folders": folders, "models": {key: model}})
         training = ModelRun.open(shortened, key, prepare_device(settings.execution))
-        with TrainingDisplay(f"{key} seed {seed}", epochs, training.train.samples) as display:
-            outcome = training.train_seed(training.started(seed), Listener(display.epoch, display.batch))
-        if outcome.record is None:
-            raise ValueError(f"{key}: {outcome.provenance.failed}")
+        with TrainingDisplay(f"{key} seed {seed}", epochs, training.splits.train.samples) as display:
+            try:
+                for state in train_seed(training.task(seed), training.splits, None, display.batch):
+                    display.epoch(state.history[-1], state.seconds[-1])
+            except TrainingFailure as failure:
+                raise ValueError(f"{key}: {failure}") from None
+        training.finished(training.started(seed), state)
+        final = state.history[-1].test_accuracy
         words = (
             f"not with the weights of the table's {key}, which was not run, but with some trained for this picture alone: {epochs} "
-            f"{'epoch' if epochs == 1 else 'epochs'} of seed {seed} on these data (test accuracy {outcome.record.final:.2f} %)"
+            f"{'epoch' if epochs == 1 else 'epochs'} of seed {seed} on these data (test accuracy {final:.2f} %)"
         )
         return load_network(
             settings.model(key), settings.recipe_of(key), settings.dataset_of(key), training.weights_path(seed, "final")

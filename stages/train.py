@@ -18,7 +18,6 @@ from tsslbp.settings import Settings
 
 if TYPE_CHECKING:
     from tsslbp.experiment import ModelRun, Outcome
-    from tsslbp.storage.records import Epoch
     from tsslbp.tracking import LiveLog
 
 
@@ -65,19 +64,25 @@ def _train(settings: Settings, key: str, params: Path) -> None:
 
 def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
     from stages.display import TrainingDisplay
-    from tsslbp.experiment import Listener
+    from tsslbp.experiment import train_seed
+    from tsslbp.method.loop import TrainingFailure
     from tsslbp.tracking import identity
 
     provenance = model.started(seed)
     who = identity(model.record(), seed, model.run_id(seed), provenance)
     log.start(who)
-    with TrainingDisplay(f"{model.key} seed {seed}", model.model.epochs, model.train.samples) as display:
-
-        def on_epoch(epoch: "Epoch", seconds: float) -> None:
-            display.epoch(epoch, seconds)
-            log.epoch(who, epoch, model.train.samples / seconds)
-
-        outcome = model.train_seed(provenance, Listener(on_epoch, display.batch))
+    samples, before = model.splits.train.samples, model.state(seed)
+    state = before
+    with TrainingDisplay(f"{model.key} seed {seed}", model.model.epochs, samples) as display:
+        try:
+            for state in train_seed(model.task(seed), model.splits, before, display.batch):
+                model.keep(seed, state)
+                display.epoch(state.history[-1], state.seconds[-1])
+                log.epoch(who, state.history[-1], samples / state.seconds[-1])
+            assert state is not None  # at least one epoch is asked for
+            outcome = model.finished(provenance, state)
+        except TrainingFailure as failure:
+            outcome = model.failed(provenance, str(failure), failure.state)
     if outcome.record is None:
         reason = outcome.provenance.failed or "unknown"
         _warn(f"{model.key} seed {seed} FAILED: {reason}. The other seeds go on")
@@ -128,7 +133,7 @@ def _evaluate(settings: Settings, key: str, path: Path) -> None:
     device = prepare_device(settings.execution)
     network = load_network(settings.model(key), settings.recipe_of(key), settings.dataset_of(key), path).to(device)
     model = ModelRun.open(settings, key, device)
-    result = evaluate(network, model.test.in_order())
+    result = evaluate(network, model.splits.test.in_order())
     subset = f" (NOT the official data: {'; '.join(model.data.subset)})" if model.data.subset else ""
     print(f"{path}: {result.accuracy:.2f} % of {model.data.test_samples:,} test samples of {model.data.title}{subset}")
     print("firing rates of the layers: " + ", ".join(f"{rate:.4f}" for rate in result.firing_rates))

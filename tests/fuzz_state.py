@@ -138,7 +138,7 @@ def saved(folder: Path) -> tuple[bytes, bytes]:
     weights = {"layers.0.weight": torch.arange(12.0).reshape(3, 4)}
     row = Epoch(epoch=1, train_loss=0.5, train_accuracy=50.0, test_accuracy=60.0, firing_rates=(0.1, 0.2))
     optimizer = {"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"lr": 0.1, "betas": (0.9, 0.999)}]}
-    save_state(folder / "seed.pt", TrainingState("k", weights, optimizer, weights, (row,), (1.5,), ((1, 0), (0, 2))))
+    save_state(folder / "seed.pt", TrainingState(weights, optimizer, weights, (row,), (1.5,), ((1, 0), (0, 2))), "k")
     save_weights(folder / "seed.safetensors", weights, {"model": "m"})
     return (folder / "seed.pt").read_bytes(), (folder / "seed.safetensors").read_bytes()
 

@@ -17,10 +17,10 @@ class Evil:
         return (open, (str(self.path), "w"))
 
 
-def progress(key="k"):
+def progress():
     row = Epoch(epoch=1, train_loss=0.5, train_accuracy=50.0, test_accuracy=60.0, firing_rates=(0.1, 0.2))
     weights = {"layers.0.weight": torch.randn(3, 4)}
-    return TrainingState(key, weights, {"state": {0: {"step": torch.tensor(1.0)}}}, weights, (row,), (1.5,), ((1, 0), (0, 2)))
+    return TrainingState(weights, {"state": {0: {"step": torch.tensor(1.0)}}}, weights, (row,), (1.5,), ((1, 0), (0, 2)))
 
 
 def assert_same(loaded, saved):
@@ -32,13 +32,13 @@ def assert_same(loaded, saved):
 
 def test_progress_comes_back_as_it_was(tmp_path):
     path, saved = tmp_path / "a" / "seed.pt", progress()
-    save_state(path, saved)
+    save_state(path, saved, "k")
     assert_same(load_state(path, "k"), saved)
     assert [entry.name for entry in path.parent.iterdir()] == ["seed.pt"]
 
 
 def test_another_runs_checkpoint_is_refused(tmp_path):
-    save_state(tmp_path / "seed.pt", progress("other"))
+    save_state(tmp_path / "seed.pt", progress(), "other")
     with pytest.raises(CheckpointError, match="belongs to other settings"):
         load_state(tmp_path / "seed.pt", "k")
 
@@ -46,7 +46,7 @@ def test_another_runs_checkpoint_is_refused(tmp_path):
 @pytest.mark.parametrize("damage", [b"", b"garbage", "half"])
 def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
     path = tmp_path / "seed.pt"
-    save_state(path, progress())
+    save_state(path, progress(), "k")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage == "half" else damage)
     with pytest.raises(CheckpointError, match=r"seed\.pt: is damaged"):
         load_state(path, "k")
@@ -56,7 +56,7 @@ def test_a_flipped_bit_anywhere_in_a_checkpoint_is_found(tmp_path):
     """Or does not matter: then what is loaded is what was saved."""
     path = tmp_path / "seed.pt"
     saved = progress()
-    save_state(path, saved)
+    save_state(path, saved, "k")
     whole, found = path.read_bytes(), 0
     for at in range(0, len(whole), 7):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])

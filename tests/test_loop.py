@@ -3,15 +3,13 @@
 import pytest
 import torch
 
-from tsslbp.method.loop import Fit, TrainingFailure, fit
+from tsslbp.method.batches import Splits
+from tsslbp.method.loop import Schedule, TrainingFailure, train_epochs
 from tsslbp.method.losses import KernelLoss
 from tsslbp.method.network import SpikingNetwork
 from tsslbp.method.seeding import weight_generator
 from tsslbp.method.step import make_optimizer
-
-
-class Interrupt(Exception):
-    pass
+from tsslbp.storage.checkpoints import load_state, save_state
 
 
 class TinyBatches:
@@ -38,14 +36,24 @@ class TinyBatches:
             yield (x * float("nan") if epoch == self.poison else x), self.labels[chosen]
 
 
-def run(seed=0, dropout=0.2, poison=None, weights=None, **options):
+def network_of(seed=0, dropout=0.2, weights=None):
     network = SpikingNetwork("20", (1, 4, 4), classes=3, dropout=dropout, generator=weight_generator(seed))
     if weights is not None:
         with torch.no_grad():
             for weight in network.parameters():
                 weight.fill_(weights)
-    optimizer = make_optimizer(network, 0.005)
-    return fit(network, KernelLoss(5, 3.0), optimizer, TinyBatches(poison=poison), TinyBatches(), Fit(seed=seed, **options))
+    return network
+
+
+def states(seed=0, poison=None, state=None, held_out=None, dropout=0.2, weights=None, **options):
+    network = network_of(seed, dropout, weights)
+    splits = Splits(TinyBatches(poison=poison), TinyBatches(), held_out)
+    return train_epochs(network, KernelLoss(5, 3.0), make_optimizer(network, 0.005), splits, Schedule(seed=seed, **options), state)
+
+
+def run(**options):
+    *_, last = states(**options)
+    return last
 
 
 def assert_same(a, b):
@@ -64,24 +72,28 @@ def test_equal_seeds_give_equal_bits_and_others_do_not():
 
 @pytest.mark.parametrize("after", [1, 2, 4])
 def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path, after):
-    def interrupt(row, seconds):
-        if row.epoch == after:
-            raise Interrupt
-
-    checkpoint = tmp_path / "seed.pt"
-    with pytest.raises(Interrupt):
-        run(epochs=5, checkpoint=checkpoint, on_epoch=interrupt)
-    epochs = []
-    resumed = run(epochs=5, checkpoint=checkpoint, on_epoch=lambda row, seconds: epochs.append(row.epoch))
-    assert epochs == list(range(after + 1, 6))
-    assert_same(resumed, run(epochs=5))
+    for state in states(epochs=5):
+        if len(state.history) == after:
+            save_state(tmp_path / "seed.pt", state, "k")
+            break
+    resumed = list(states(epochs=5, state=load_state(tmp_path / "seed.pt", "k")))
+    assert [len(state.history) for state in resumed] == list(range(after + 1, 6))
+    assert_same(resumed[-1], run(epochs=5))
 
 
-def test_more_epochs_go_on_and_fewer_start_over(tmp_path):
-    checkpoint = tmp_path / "seed.pt"
-    run(epochs=2, checkpoint=checkpoint)
-    assert_same(run(epochs=4, checkpoint=checkpoint), run(epochs=4))
-    assert_same(run(epochs=3, checkpoint=checkpoint), run(epochs=3))
+def test_the_epoch_is_chosen_on_held_out_samples_where_there_are_some():
+    whole = run(epochs=6, held_out=TinyBatches(6))
+    chosen = [row.held_out_accuracy for row in whole.history]
+    best = chosen.index(max(chosen)) + 1
+    assert [row.test_accuracy for row in whole.history] == [row.test_accuracy for row in run(epochs=6).history]
+    for name, weight in run(epochs=best).weights.items():
+        assert torch.equal(weight, whole.best_weights[name])
+
+
+def test_every_epoch_has_a_test_loss_and_the_measures_that_were_asked_for():
+    row = run(epochs=1, measure=lambda evaluation: {"errors": 100 - evaluation.accuracy}).history[0]
+    assert row.test_loss > 0
+    assert row.measures == {"errors": 100 - row.test_accuracy}
 
 
 def test_best_weights_are_those_of_the_first_best_epoch():
@@ -92,11 +104,11 @@ def test_best_weights_are_those_of_the_first_best_epoch():
         assert torch.equal(weight, whole.best_weights[name])
 
 
-def test_a_loss_that_is_no_number_stops_the_run_at_its_epoch(tmp_path):
+def test_a_loss_that_is_not_a_number_stops_the_run_at_its_epoch():
     with pytest.raises(
         TrainingFailure, match=r"epoch 3, sample 6: the gradient's norm became nan; firing rates of the layers: \d"
     ) as failure:
-        run(epochs=5, poison=3, checkpoint=tmp_path / "seed.pt")
+        run(epochs=5, poison=3)
     assert len(failure.value.state.history) == 2
 
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tsslbp.method.losses import CountLoss, KernelLoss, default_desired_train
+from tsslbp.method.losses import CountLoss, KernelLoss
+from tsslbp.method.losses.kernel import default_desired_train
 
 
 def test_kernel_loss_is_zero_at_its_target():

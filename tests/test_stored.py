@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.data_builders import event_dataset, image_dataset, make_model, prepared, write_images, write_recordings
-from tsslbp.method.batches import load_batches
+from tsslbp.method.batches import load_splits
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def copied(tmp_path):
 
 def refused(folder, dataset, message):
     with pytest.raises(ValueError, match=rf"{message}[\s\S]*{folder}: run the preprocess stage of small again"):
-        load_batches(folder, dataset, make_model(dataset))
+        load_splits(folder, dataset, make_model(dataset))
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -1,21 +1,67 @@
-"""One model, all its seeds: from settings and data on disk to finished weights and a record of what was measured."""
+"""One model, all its seeds: from settings and data on disk to finished weights and a record of what was measured.
+
+`SeedTask` and `train_seed` are what runs wherever an engine lets a seed run; they touch no file. `ModelRun` is the driver's side:
+who a run is, where its files lie, and what is written of it.
+"""
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tsslbp.method.batches import Batches, load_batches
+from tsslbp.measures import measure
+from tsslbp.method.batches import Splits, load_splits
 from tsslbp.method.build import build_loss, build_network, build_optimizer
-from tsslbp.method.loop import Fit, TrainingFailure, fit
-from tsslbp.settings import Model, Settings, digest
-from tsslbp.storage.checkpoints import TrainingState, load_state, save_weights
+from tsslbp.method.loop import Schedule, train_epochs
+from tsslbp.settings import Dataset, Model, Recipe, Settings, Training, digest
+from tsslbp.storage.checkpoints import TrainingState, load_state, save_state, save_weights
 from tsslbp.storage.files import checksum
 from tsslbp.storage.provenance import code_digest, device_name, git_commit, library_versions
-from tsslbp.storage.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
+from tsslbp.storage.records import DataRecord, ModelRecord, Provenance, SeedProvenance, SeedRecord
+
+
+@dataclass(frozen=True)
+class SeedTask:
+    """All that decides the weights of one seed, besides the data; plain values, so that it can go to another process.
+
+    Attributes:
+        model: its settings.
+        recipe: the settings of its recipe.
+        training: the settings that all models share.
+        dataset: the settings of its dataset.
+        seed: the seed.
+        device: such as "cpu" or "cuda:0".
+    """
+
+    model: Model
+    recipe: Recipe
+    training: Training
+    dataset: Dataset
+    seed: int
+    device: str
+
+
+def train_seed(
+    task: SeedTask, splits: Splits, state: TrainingState | None = None, on_batch: Callable[[int, int], None] = lambda epoch, samples: None
+) -> Iterator[TrainingState]:
+    """Train one seed, from a state or from the start, and yield the training state after every new epoch.
+
+    Args:
+        task: the seed and its settings.
+        splits: the model's samples.
+        state: after the last complete epoch; None where there is none.
+        on_batch: called after each batch with the epoch and its samples so far.
+
+    Raises:
+        TrainingFailure: the numbers went wrong.
+    """
+    network = build_network(task.model, task.recipe, task.dataset, task.seed).to(task.device)
+    optimizer = build_optimizer(task.model, task.training, network)
+    schedule = Schedule(task.model.epochs, task.seed, task.training.clip_norm, task.training.weight_limit, measure, on_batch)
+    return train_epochs(network, build_loss(task.model, task.recipe), optimizer, splits, schedule, state)
 
 
 @dataclass(frozen=True)
@@ -27,22 +73,13 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Listener:
-    """Who wants to know: after each new epoch (with its seconds), and of the samples seen within one."""
-
-    on_epoch: Callable[[Epoch, float], None] = lambda epoch, seconds: None
-    on_batch: Callable[[int, int], None] = lambda epoch, samples: None
-
-
-@dataclass(frozen=True)
 class ModelRun:
     """A model with its data loaded, ready to train its seeds."""
 
     settings: Settings
     key: str
     device: torch.device
-    train: Batches
-    test: Batches
+    splits: Splits
     data: DataRecord
     code: str
 
@@ -55,8 +92,8 @@ class ModelRun:
         """
         model = settings.model(key)
         folder = settings.folders.data / "processed" / model.dataset
-        train, test, data = load_batches(folder, settings.datasets[model.dataset], model)
-        return cls(settings, key, device, train, test, data, code_digest())
+        splits, data = load_splits(folder, settings.dataset_of(key), model)
+        return cls(settings, key, device, splits, data, code_digest())
 
     @property
     def model(self) -> Model:
@@ -68,6 +105,11 @@ class ModelRun:
         """All that decides the weights, apart from seed and epochs."""
         where = {"device": self.device.type, "threads": torch.get_num_threads(), "torch": torch.__version__}
         return {**self.settings.identity(self.key), "data": [self.data.checksum, self.data.arrays], "code": self.code, "where": where}
+
+    def task(self, seed: int) -> SeedTask:
+        """What trains one seed."""
+        settings, key = self.settings, self.key
+        return SeedTask(self.model, settings.recipe_of(key), settings.training, settings.dataset_of(key), seed, str(self.device))
 
     def run_id(self, seed: int, epochs: int | None = None) -> str:
         """The run's own id: equal for equal experiment, settings, data, code, seed and epochs (None: those of the settings)."""
@@ -97,27 +139,22 @@ class ModelRun:
             seconds=(),
         )
 
-    def train_seed(self, provenance: SeedProvenance, listener: Listener) -> Outcome:
-        """Train one seed to the end and write its weights; a failure of the numbers becomes a failed outcome."""
-        seed = provenance.seed
-        network = build_network(self.model, self.settings.recipe_of(self.key), self.settings.dataset_of(self.key), seed).to(self.device)
-        run = Fit(
-            epochs=self.model.epochs,
-            seed=seed,
-            key=self.seed_key(seed),
-            clip_norm=self.settings.training.clip_norm,
-            weight_limit=self.settings.training.weight_limit,
-            checkpoint=self.checkpoint(seed),
-            on_epoch=listener.on_epoch,
-            on_batch=listener.on_batch,
-        )
-        optimizer = build_optimizer(self.model, self.settings.training, network)
-        try:
-            state = fit(network, build_loss(self.model, self.settings.recipe_of(self.key)), optimizer, self.train, self.test, run)
-        except TrainingFailure as failure:
-            seconds = failure.state.seconds if failure.state else ()
-            return Outcome(provenance.model_copy(update={"failed": str(failure), "seconds": seconds}), None)
-        return Outcome(provenance.model_copy(update={"seconds": state.seconds}), self._finish(seed, state))
+    def state(self, seed: int) -> TrainingState | None:
+        """The state after the last complete epoch of a seed; None where there is none, or one of more epochs than are asked for.
+
+        The weights after fewer epochs than a checkpoint holds are no longer known.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged.
+        """
+        if not self.checkpoint(seed).exists():
+            return None
+        state = load_state(self.checkpoint(seed), self.seed_key(seed))
+        return state if len(state.history) <= self.model.epochs else None
+
+    def keep(self, seed: int, state: TrainingState) -> None:
+        """Write the live checkpoint of a seed."""
+        save_state(self.checkpoint(seed), state, self.seed_key(seed))
 
     def so_far(self, seed: int) -> Outcome | None:
         """The complete epochs of a seed whose training was interrupted, as a run of so many epochs; None where there are none.
@@ -127,19 +164,17 @@ class ModelRun:
         Raises:
             CheckpointError: the checkpoint is damaged.
         """
-        if not self.checkpoint(seed).exists():
-            return None
-        state = load_state(self.checkpoint(seed), self.seed_key(seed))
-        if len(state.history) > self.model.epochs:  # of more epochs than are asked for now, as in `fit`
-            return None
-        return Outcome(self.started(seed).model_copy(update={"seconds": state.seconds}), self._finish(seed, state))
+        state = self.state(seed)
+        return None if state is None else self.finished(self.started(seed), state)
 
-    def _finish(self, seed: int, state: TrainingState) -> SeedRecord:
+    def finished(self, provenance: SeedProvenance, state: TrainingState) -> Outcome:
+        """Write the weights of a seed after its last epoch, and say what it came to."""
+        seed = provenance.seed
         run_id = self.run_id(seed, len(state.history))
         metadata = {"model": self.key, "architecture": self.model.architecture, "seed": str(seed), "run_id": run_id}
         for which, weights in (("best", state.best_weights), ("final", state.weights)):
             save_weights(self.weights_path(seed, which), weights, metadata)
-        return SeedRecord(
+        record = SeedRecord(
             seed=seed,
             run_id=run_id,
             history=state.history,
@@ -147,10 +182,16 @@ class ModelRun:
             best_weights_sha256=checksum(self.weights_path(seed, "best"), "sha256"),
             final_weights_sha256=checksum(self.weights_path(seed, "final"), "sha256"),
         )
+        return Outcome(provenance.model_copy(update={"seconds": state.seconds}), record)
+
+    @staticmethod
+    def failed(provenance: SeedProvenance, message: str, state: TrainingState | None) -> Outcome:
+        """The outcome of a seed whose numbers went wrong after this state."""
+        return Outcome(provenance.model_copy(update={"failed": message, "seconds": state.seconds if state else ()}), None)
 
     def record(self, outcomes: Sequence[Outcome] = ()) -> ModelRecord:
         """The record of the model with the seeds that have been trained well."""
-        recipe = self.settings.recipes[self.model.recipe].model_dump(mode="json")
+        recipe = self.settings.recipe_of(self.key).model_dump(mode="json")
         shared = self.settings.training.model_dump(mode="json")
         return ModelRecord(
             experiment=self.settings.experiment,

@@ -1,11 +1,12 @@
 """Arrays -> batches for training and testing.
 
-What an epoch holds follows from (seed, epoch) alone: the order of the samples, and how each sample is cropped and flipped,
+What an epoch holds follows from (seed, epoch) alone: the order of the samples, and how each sample is moved (augmentation.py),
 whichever batch it falls into.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,28 +18,37 @@ from torch import Tensor
 from tsslbp.data.events import SENSOR
 from tsslbp.data.images import Split
 from tsslbp.data.stored import Recordings, load_images, load_record, load_recordings
-from tsslbp.method.seeding import AUGMENTATION, ORDER, sample_generator
-from tsslbp.settings import Dataset, Model
+from tsslbp.method.augmentation import draw_moves, gather_images, no_moves
+from tsslbp.method.seeding import ORDER, sample_generator
+from tsslbp.settings import Augmentation, Dataset, Model
 from tsslbp.storage.records import DataRecord
 
 Batch = tuple[Tensor, Tensor]
 """Samples x, in the form that `SpikingNetwork.forward` takes, and their labels, int64 (B,)."""
 
-CROP_PADDING = 4
 PIXELS = SENSOR * SENSOR
+HELD_OUT_SHARE = 12
+"""One training sample in so many is held out where the epoch is chosen on held-out samples: 5,000 of 60,000."""
+HELD_OUT_SEED = 2020
+"""Which samples are held out is part of the variant, not of a seed: all seeds choose on the same ones."""
 
 
 class Batches(ABC):
-    """The samples of one split in batches of equal size; the last one is smaller where they do not come out even.
+    """Some samples in batches of equal size; the last batch is smaller where they do not come out even.
+
+    Args:
+        labels: of all samples.
+        batch_size: samples per batch.
+        members: indices of the samples that belong to it; None: all.
 
     Attributes:
         samples: how many there are.
-        labels: (samples,), int64.
     """
 
-    def __init__(self, labels: NDArray[np.uint8], batch_size: int) -> None:
-        self.samples = len(labels)
-        self.labels = labels.astype(np.int64)
+    def __init__(self, labels: NDArray[np.uint8], batch_size: int, members: NDArray[np.int64] | None = None) -> None:
+        self._members = np.arange(len(labels)) if members is None else members
+        self.samples = len(self._members)
+        self._labels = labels.astype(np.int64)
         self._batch_size = batch_size
 
     def __len__(self) -> int:
@@ -46,59 +56,61 @@ class Batches(ABC):
 
     def in_order(self) -> Iterator[Batch]:
         """All samples as they are, in their own order."""
-        return self._batches(np.arange(self.samples), self._unmoved())
+        return self._batches(np.arange(self.samples), no_moves(self.samples))
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """All samples in the random order of this seed and epoch, augmented where the dataset says so."""
+        """All samples in the random order of this seed and epoch, moved where there is an augmentation."""
         return self._batches(sample_generator(seed, epoch, ORDER).permutation(self.samples), self._moves(seed, epoch))
 
-    def _batches(self, order: NDArray[np.int64], moves: NDArray[np.int8]) -> Iterator[Batch]:
+    def _batches(self, order: NDArray[np.int64], moves: NDArray[np.float64]) -> Iterator[Batch]:
         for start in range(0, self.samples, self._batch_size):
-            chosen = order[start : start + self._batch_size]
-            yield self._samples(chosen, moves[chosen]), torch.from_numpy(self.labels[chosen])
+            part = order[start : start + self._batch_size]
+            chosen = self._members[part]
+            yield self._samples(chosen, moves[part]), torch.from_numpy(self._labels[chosen])
 
-    def _unmoved(self) -> NDArray[np.int8]:
-        return np.zeros((self.samples, 3), np.int8)
-
-    def _moves(self, seed: int, epoch: int) -> NDArray[np.int8]:
-        """How each sample is moved, (samples, 3): rows down, columns to the right, whether mirrored."""
-        return self._unmoved()
+    def _moves(self, seed: int, epoch: int) -> NDArray[np.float64]:
+        """How each sample is moved in an epoch, see `augmentation.draw_moves`."""
+        return no_moves(self.samples)
 
     @abstractmethod
-    def _samples(self, chosen: NDArray[np.int64], moves: NDArray[np.int8]) -> Tensor:
+    def _samples(self, chosen: NDArray[np.int64], moves: NDArray[np.float64]) -> Tensor:
         """The samples of these indices."""
 
 
 class ImageBatches(Batches):
-    """Still images: x is float32 (B, C, H, W), scaled to [0, 1] and normalised by channel.
+    """Still images: x is float32 (B, C, H, W), scaled to [0, 1] and normalized by channel.
 
     Args:
         split: the samples, kept in memory.
         mean: of each channel, on the scale from 0 to 1.
         std: of each channel.
-        batch_size: samples a batch.
-        crop_flip: whether `shuffled` cuts each image at random out of itself with 4 pixels of black around it, and mirrors
-            every second one.
+        batch_size: samples per batch.
+        augmentation: how `shuffled` moves them.
+        members: indices of the samples that belong to it; None: all.
     """
 
-    def __init__(self, split: Split, mean: Sequence[float], std: Sequence[float], batch_size: int, crop_flip: bool = False) -> None:
-        super().__init__(split.labels, batch_size)
+    def __init__(
+        self,
+        split: Split,
+        mean: Sequence[float],
+        std: Sequence[float],
+        batch_size: int,
+        augmentation: Augmentation | None = None,
+        members: NDArray[np.int64] | None = None,
+    ) -> None:
+        super().__init__(split.labels, batch_size, members)
         self._images = split.images
-        self._crop_flip = crop_flip
+        self._augmentation = augmentation or Augmentation()
         # In the order and precision in which torchvision's ToTensor and Normalize compute it, so that every bit agrees.
         scaled = np.arange(256, dtype=np.float32) / np.float32(255)
         self._values = (scaled - np.array(mean, np.float32)[:, None]) / np.array(std, np.float32)[:, None]
 
-    def _moves(self, seed: int, epoch: int) -> NDArray[np.int8]:
-        if not self._crop_flip:
-            return self._unmoved()
-        generator = sample_generator(seed, epoch, AUGMENTATION)
-        shifts = generator.integers(-CROP_PADDING, CROP_PADDING, (self.samples, 2), np.int8, endpoint=True)
-        return np.hstack([shifts, generator.integers(0, 2, (self.samples, 1), np.int8)])
+    def _moves(self, seed: int, epoch: int) -> NDArray[np.float64]:
+        return draw_moves(self._augmentation, self.samples, seed, epoch)
 
-    def _samples(self, chosen: NDArray[np.int64], moves: NDArray[np.int8]) -> Tensor:
+    def _samples(self, chosen: NDArray[np.int64], moves: NDArray[np.float64]) -> Tensor:
         x = torch.empty((len(chosen), *self._images.shape[1:]))
-        _gather_images(self._images, chosen, moves, self._values, x.numpy())
+        gather_images(self._images, chosen, moves, self._values, x.numpy())
         return x
 
 
@@ -108,37 +120,20 @@ class EventBatches(Batches):
     Args:
         recordings: the samples, in at least `time_steps` steps.
         time_steps: T; the last step is always empty, see `events.bin_events`.
-        batch_size: samples a batch.
+        batch_size: samples per batch.
+        members: indices of the samples that belong to it; None: all.
     """
 
-    def __init__(self, recordings: Recordings, time_steps: int, batch_size: int) -> None:
-        super().__init__(recordings.labels, batch_size)
+    def __init__(self, recordings: Recordings, time_steps: int, batch_size: int, members: NDArray[np.int64] | None = None) -> None:
+        super().__init__(recordings.labels, batch_size, members)
         self._recordings = recordings
         self._time_steps = time_steps
 
-    def _samples(self, chosen: NDArray[np.int64], moves: NDArray[np.int8]) -> Tensor:
+    def _samples(self, chosen: NDArray[np.int64], moves: NDArray[np.float64]) -> Tensor:
         frames = torch.zeros((self._time_steps, len(chosen), SENSOR, SENSOR, 2), dtype=torch.uint8)
         stored = self._recordings
         _scatter_events(stored.cells, stored.offsets, stored.steps, chosen, frames.view(self._time_steps, len(chosen), -1).numpy())
         return frames.permute(0, 1, 4, 2, 3)
-
-
-@njit(cache=True, nogil=True)
-def _gather_images(
-    images: NDArray[np.uint8], chosen: NDArray[np.int64], moves: NDArray[np.int8], values: NDArray[np.float32], x: NDArray[np.float32]
-) -> None:
-    """One pass from stored bytes to normalised samples; what a move brings in from outside is black."""
-    height, width = images.shape[2:]
-    for sample in range(len(chosen)):
-        image = images[chosen[sample]]
-        down, right, mirrored = moves[sample]
-        for channel in range(images.shape[1]):
-            for row in range(height):
-                source_row = row + down
-                for column in range(width):
-                    source_column = (width - 1 - column if mirrored else column) + right
-                    inside = 0 <= source_row < height and 0 <= source_column < width
-                    x[sample, channel, row, column] = values[channel, image[channel, source_row, source_column] if inside else 0]
 
 
 @njit(cache=True, nogil=True)
@@ -159,31 +154,54 @@ def _scatter_events(
                 frames[step, sample, 2 * pixel + polarity] = 1
 
 
-def load_batches(folder: Path, dataset: Dataset, model: Model) -> tuple[Batches, Batches, DataRecord]:
-    """The training and test samples of a model, from a folder that `preprocess` wrote.
+@dataclass(frozen=True)
+class Splits:
+    """What a run trains and tests on; `held_out` chooses the epoch where the model's `selection` says so, and is not trained on."""
+
+    train: Batches
+    test: Batches
+    held_out: Batches | None = None
+
+
+def load_splits(folder: Path, dataset: Dataset, model: Model) -> tuple[Splits, DataRecord]:
+    """The samples of a model, from a folder that `preprocess` wrote, and what data they are.
 
     Args:
         folder: the processed folder of the dataset.
         dataset: how the samples are shaped and scaled.
-        model: its batch size, and its steps where samples are recordings.
-
-    Returns:
-        Training batches, test batches, and what data they are.
+        model: its batch size, augmentation and selection, and its steps where samples are recordings.
 
     Raises:
         ValueError: the folder is missing, damaged, or of other settings; the message says which file, and what to do.
     """
     try:
         record = load_record(folder)
-        splits = (("train", record.train_samples), ("test", record.test_samples))
-        if dataset.is_events:
-            train, test = (
-                EventBatches(load_recordings(folder / name, dataset, samples), model.time_steps, model.batch_size)
-                for name, samples in splits
-            )
-            return train, test, record
-        train_images, test_images = (load_images(folder / name, dataset, samples) for name, samples in splits)
+        sizes = {"train": record.train_samples, "test": record.test_samples}
+        load = load_recordings if dataset.is_events else load_images
+        stored = {name: load(folder / name, dataset, samples) for name, samples in sizes.items()}
     except ValueError as error:
         raise ValueError(f"{error}\n{folder}: run the preprocess stage of {model.dataset} again") from None
-    scale = (dataset.mean, dataset.std, model.batch_size)
-    return ImageBatches(train_images, *scale, crop_flip=dataset.augmentation == "crop-flip"), ImageBatches(test_images, *scale), record
+
+    def batches(name: str, members: NDArray[np.int64] | None = None, augmentation: Augmentation | None = None) -> Batches:
+        samples = stored[name]
+        if isinstance(samples, Recordings):
+            return EventBatches(samples, model.time_steps, model.batch_size, members)
+        return ImageBatches(samples, dataset.mean, dataset.std, model.batch_size, augmentation, members)
+
+    if model.selection == "test":
+        return Splits(batches("train", augmentation=model.augmentation), batches("test")), record
+    trained, held_out = held_out_split(record.train_samples)
+    return Splits(batches("train", trained, model.augmentation), batches("test"), batches("train", held_out)), record
+
+
+def held_out_split(samples: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the samples to train on and of those held out, sorted; the same for every seed.
+
+    Raises:
+        ValueError: there are too few to hold one out.
+    """
+    if samples < HELD_OUT_SHARE:
+        raise ValueError(f"selection: held-out: {samples} training samples; at least {HELD_OUT_SHARE} are needed")
+    order = np.random.default_rng(HELD_OUT_SEED).permutation(samples)
+    count = samples // HELD_OUT_SHARE
+    return np.sort(order[count:]), np.sort(order[:count])

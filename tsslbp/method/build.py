@@ -1,14 +1,14 @@
 """A model's settings -> the network, loss and optimizer that they describe, and a saved network back from its file."""
 
+import importlib
 from pathlib import Path
 
 import torch
 
-from tsslbp.method.losses import CountLoss, KernelLoss
 from tsslbp.method.network import SpikingNetwork
 from tsslbp.method.seeding import weight_generator
 from tsslbp.method.step import Loss, make_optimizer
-from tsslbp.settings import CountLossSettings, Dataset, Model, Recipe, Training
+from tsslbp.settings import Dataset, Model, Recipe, Training
 from tsslbp.storage.checkpoints import CheckpointError, load_weights
 
 
@@ -35,9 +35,8 @@ def build_network(model: Model, recipe: Recipe, dataset: Dataset, seed: int) -> 
 
 def build_loss(model: Model, recipe: Recipe) -> Loss:
     """Build the loss of a model."""
-    if isinstance(model.loss, CountLossSettings):
-        return CountLoss(model.loss.desired_count, model.loss.undesired_count)
-    return KernelLoss(model.time_steps, model.tau_s, model.loss.desired_train, recipe.target_filterings)
+    loss: Loss = importlib.import_module(f"tsslbp.method.losses.{model.loss.kind}").from_settings(model.loss, model, recipe)
+    return loss
 
 
 def build_optimizer(model: Model, training: Training, network: SpikingNetwork) -> torch.optim.AdamW:

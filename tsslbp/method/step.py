@@ -1,11 +1,13 @@
-"""Seeding, optimiser, one training step, evaluation. Knows nothing of MLflow, DVC or files; fitting.py repeats it."""
+"""The optimizer, one training step, evaluation. Knows nothing of MLflow, DVC or files; loop.py repeats it."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from tsslbp.method.checks import NotFiniteError, check_finite, check_labels, check_weights
 from tsslbp.method.network import SpikingNetwork
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -14,7 +16,14 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def make_optimizer(
     network: SpikingNetwork, lr: float, *, betas: tuple[float, float] = (0.9, 0.999), weight_decay: float = 0.01
 ) -> torch.optim.AdamW:
-    """AdamW with the reference's settings, as PyTorch's fused single pass over the weights where the device has one."""
+    """Make AdamW with the reference's settings, as PyTorch's fused single pass over the weights.
+
+    Args:
+        network: whose weights are trained.
+        lr: learning rate, constant.
+        betas: of the running means of the gradient and of its square.
+        weight_decay: decoupled, times the learning rate.
+    """
     return torch.optim.AdamW(network.parameters(), lr=lr, betas=betas, weight_decay=weight_decay, fused=True)
 
 
@@ -28,7 +37,7 @@ def train_step(
     clip_norm: float = 1.0,
     weight_limit: float = 4.0,
 ) -> float:
-    """One step of the protocol: forward, backward, clip, optimiser, clamp.
+    """Take one step of the protocol: forward, backward, clip, optimizer, clamp.
 
     Args:
         network: is put into training mode.
@@ -41,25 +50,45 @@ def train_step(
 
     Returns:
         The loss before the step, summed over the batch.
+
+    Raises:
+        NotFiniteError: loss or gradient are not finite; no weight has been changed.
+        ValueError: x or labels have another shape or dtype.
     """
     network.train()
-    return optimise(network, loss, optimizer, x, labels, clip_norm, weight_limit)[0].item()
+    value = optimize(network, loss, optimizer, x, labels, clip_norm, weight_limit)[0].item()
+    if not math.isfinite(value):
+        raise NotFiniteError(f"the loss became {value}")
+    return value
 
 
-def optimise(
+def optimize(
     network: SpikingNetwork, loss: Loss, optimizer: torch.optim.Optimizer, x: Tensor, labels: Tensor, clip_norm: float, weight_limit: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`train_step` without waiting for the device: the loss, the gradient's norm before it was clipped, the scores (B, classes)."""
+    """`train_step` without waiting for the device: the loss, the gradient's norm before it was clipped, the scores (B, classes).
+
+    Raises:
+        NotFiniteError: on the CPU, where asking costs nothing, the loss or the gradient's norm is not finite. A potential that is
+            not a number does not spike, so that the loss may stay finite: the gradient tells.
+    """
     trace = network(x)
     value = loss(trace, labels)
     optimizer.zero_grad()
     value.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+    if norm.device.type == "cpu":
+        _refuse_not_finite(value, norm)
     optimizer.step()
     with torch.no_grad():
         for weight in network.parameters():
             weight.clamp_(-weight_limit, weight_limit)
     return value.detach(), norm, trace.detach().sum(0)
+
+
+def _refuse_not_finite(value: Tensor, norm: Tensor) -> None:
+    for what, number in (("the loss", value.item()), ("the gradient's norm", norm.item())):
+        if not math.isfinite(number):
+            raise NotFiniteError(f"{what} became {number}")
 
 
 @dataclass(frozen=True)
@@ -68,11 +97,15 @@ class Evaluation:
 
     Attributes:
         confusion: (classes, classes), int64; row: the true class, column: the predicted one.
-        firing_rates: spikes per neuron and step, mean over the samples, a value per layer of neurons.
+        firing_rates: spikes per neuron and step, mean over the samples, one value per layer of neurons.
+        loss: mean per sample; None where no loss was given.
+        input_rate: ones per input cell and step, mean over the samples; None for still images.
     """
 
     confusion: Tensor
     firing_rates: tuple[float, ...]
+    loss: float | None = None
+    input_rate: float | None = None
 
     @property
     def accuracy(self) -> float:
@@ -81,19 +114,42 @@ class Evaluation:
 
 
 @torch.inference_mode()
-def evaluate(network: SpikingNetwork, batches: Iterable[tuple[Tensor, Tensor]]) -> Evaluation:
-    """Predict every sample: the class with the largest sum of its trace over time, the first one of equals."""
+def evaluate(network: SpikingNetwork, batches: Iterable[tuple[Tensor, Tensor]], loss: Loss | None = None) -> Evaluation:
+    """Predict every sample: the class with the largest sum of its trace over time, the first one of equals.
+
+    Args:
+        network: is put into evaluation mode.
+        batches: of x, as `SpikingNetwork.forward` takes it, and labels (B,), int64.
+        loss: (T, B, classes) and (B,) -> scalar, to be averaged over the samples; None: the loss is not computed.
+
+    Raises:
+        NotFiniteError: a weight or an input is not finite.
+        ValueError: there is no batch, or x or labels have another shape or dtype.
+    """
     device = next(network.parameters()).device
     classes = network.plan[-1].neuron_shape[0]
     confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
     rates = torch.zeros(len(network.plan), dtype=torch.float64)
-    samples = 0
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    samples, ones, cells = 0, 0, 0
     network.eval()
+    check_weights(network)
     for x, labels in batches:
-        predicted = network(x.to(device)).sum(0).argmax(1)
-        confusion += torch.bincount(labels.to(device) * classes + predicted, minlength=classes * classes)
+        check_finite("x", x)
+        trace = network(x.to(device))
+        labels = check_labels(labels.to(device), trace.shape[1], classes)
+        predicted = trace.sum(0).argmax(1)
+        confusion += torch.bincount(labels * classes + predicted, minlength=classes * classes)
         rates += len(labels) * torch.stack(network.firing_rates).cpu()
+        total += 0 if loss is None else loss(trace, labels)
         samples += len(labels)
+        if x.dim() == 5:
+            ones, cells = ones + int(x.sum(dtype=torch.float64)), cells + x.numel()
     if samples == 0:
-        raise ValueError("evaluate: no batch arrived; there is no accuracy of nothing")
-    return Evaluation(confusion.reshape(classes, classes).cpu(), tuple((rates / samples).tolist()))
+        raise ValueError("evaluate: there is no batch, and no accuracy of nothing")
+    return Evaluation(
+        confusion.reshape(classes, classes).cpu(),
+        tuple((rates / samples).tolist()),
+        None if loss is None else total.item() / samples,
+        ones / cells if cells else None,
+    )

@@ -3,6 +3,7 @@
 from tsslbp.settings.load import Settings, digest, load_settings
 from tsslbp.settings.messages import SettingsError
 from tsslbp.settings.schema import (
+    Augmentation,
     CountLossSettings,
     Dataset,
     Execution,
@@ -17,6 +18,7 @@ from tsslbp.settings.schema import (
 )
 
 __all__ = [
+    "Augmentation",
     "CountLossSettings",
     "Dataset",
     "Execution",

@@ -17,6 +17,7 @@ from tsslbp.architecture import plan_network
 from tsslbp.settings.inherit import BASE, read_with_base
 from tsslbp.settings.messages import SettingsError, explain, printable
 from tsslbp.settings.schema import (
+    Augmentation,
     CountLossSettings,
     Dataset,
     Execution,
@@ -101,9 +102,7 @@ class Settings(Section):
             "model": model.model_dump(mode="json", exclude={"epochs", "recipe"}),
             "recipe": self.recipes[model.recipe].model_dump(mode="json"),
             "training": self.training.model_dump(mode="json"),
-            "dataset": dataset.model_dump(
-                mode="json", include={"kind", "shape", "classes", "mean", "std", "augmentation", "time_steps", "window_us"}
-            ),
+            "dataset": dataset.model_dump(mode="json", include={"kind", "shape", "classes", "mean", "std", "time_steps", "window_us"}),
         }
 
 
@@ -160,6 +159,8 @@ def _model_problems(settings: Settings, key: str) -> Sequence[str]:
     if model.dataset not in settings.datasets:
         return [*problems, f"{where}.dataset: got {model.dataset!r}; allowed: {', '.join(settings.datasets)}"]
     dataset = settings.datasets[model.dataset]
+    if dataset.is_events and model.augmentation != Augmentation():
+        problems.append(f"{where}.augmentation: moves still images, but datasets.{model.dataset} holds events; leave it out")
     if dataset.time_steps is not None and not 2 <= model.time_steps <= dataset.time_steps:
         problems.append(
             f"{where}.time_steps: got {model.time_steps}; allowed: 2 to {dataset.time_steps}, the steps that datasets.{model.dataset} keeps"

@@ -46,10 +46,25 @@ class Folders(Section):
 
 
 class Execution(Section):
-    """How to run; nothing here changes what is computed, except that bits depend on device and thread count."""
+    """How to run.
+
+    Nothing here changes what is computed, but bits depend on device, threads and the library of the dense products. With one
+    thread per seed and several seeds side by side, machines of every size compute the same bits.
+
+    Attributes:
+        device: "auto" is the GPU where there is one.
+        threads: CPU threads of one seed; "auto": as many as PyTorch would take.
+        parallel: seeds at a time; "auto": cores divided by threads, as far as memory allows.
+        products: library of the dense products; "auto" is resolved once for a row, see `method.products.resolve_products`.
+        engine: where seeds run: processes of this machine, or a Ray cluster.
+        workers: processes that preprocess.
+    """
 
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    threads: Count | Literal["auto"] = "auto"
+    threads: Count | Literal["auto"] = 1
+    parallel: Count | Literal["auto"] = "auto"
+    products: Literal["auto", "onednn", "blas"] = "auto"
+    engine: Literal["local", "ray"] = "local"
     workers: Count | Literal["auto"] = "auto"
 
 
@@ -65,7 +80,7 @@ class Training(Section):
 class Recipe(Section):
     """A named state of the method: which gradient, which target, which initial weights."""
 
-    gradient: Literal["2021-03", "2020-10", "surrogate", "no-warmup", "no-intra"]
+    gradient: Literal["2021-03", "2020-10", "2020-06", "surrogate", "no-warmup", "no-intra"]
     target_filterings: Annotated[int, Strict(), Field(ge=0, le=2)]
     convolution_init: Literal["uniform", "kaiming_normal"]
 
@@ -83,6 +98,20 @@ class CountLossSettings(Section):
     kind: Literal["count"]
     desired_count: Annotated[Number, Field(ge=0)]
     undesired_count: Annotated[Number, Field(ge=0)]
+
+
+class Augmentation(Section):
+    """How training images are moved at random, anew in every epoch; black comes in from outside.
+
+    Attributes:
+        crop: the image is shifted by up to so many pixels in every direction (cut out of itself with a margin of zeros).
+        flip: every second image is mirrored.
+        rotate: it is turned by up to so many degrees in either direction, after shift and flip.
+    """
+
+    crop: Annotated[int, Strict(), Field(ge=0, le=64)] = 0
+    flip: Annotated[bool, Strict()] = False
+    rotate: Annotated[Number, Field(ge=0, le=180)] = 0.0
 
 
 class Model(Section):
@@ -109,6 +138,8 @@ class Model(Section):
     learning_rate: Positive
     batch_size: Count
     epochs: Count
+    augmentation: Augmentation = Augmentation()
+    selection: Literal["test", "held-out"] = "test"
     precision: Literal["float32", "bf16"] = "float32"
 
     @model_validator(mode="after")
@@ -149,7 +180,6 @@ class Dataset(Section):
     files: tuple[SourceFile, ...] = ()
     mean: tuple[Number, ...] = ()
     std: tuple[Positive, ...] = ()
-    augmentation: Literal["none", "crop-flip"] = "none"
     time_steps: Annotated[int, Strict(), Field(ge=2, le=4096)] | None = None
     window_us: Count | None = None
 
@@ -163,8 +193,8 @@ class Dataset(Section):
         if self.class_names and len(self.class_names) != self.classes:
             raise ValueError(f"class_names has {len(self.class_names)} names for {self.classes} classes; give one each, or none")
         if self.is_events:
-            if self.time_steps is None or self.window_us is None or self.mean or self.std or self.augmentation != "none":
-                raise ValueError("a dataset of events needs time_steps and window_us, and has no mean, std or augmentation")
+            if self.time_steps is None or self.window_us is None or self.mean or self.std:
+                raise ValueError("a dataset of events needs time_steps and window_us, and has no mean or std")
             if self.shape[0] != 2:
                 raise ValueError(f"shape {list(self.shape)}: events have 2 channels, one a polarity")
         elif not len(self.mean) == len(self.std) == self.shape[0] or self.time_steps or self.window_us:

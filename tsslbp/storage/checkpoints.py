@@ -29,16 +29,14 @@ class TrainingState:
     """A run after its last complete epoch: all that training needs to go on, bit for bit.
 
     Attributes:
-        key: what the run belongs to (settings, data, code, seed); another key's checkpoint is refused.
         weights: of the network now.
-        optimizer: the optimiser's state.
-        best_weights: of the first epoch that reached the best test accuracy.
+        optimizer: the optimizer's state.
+        best_weights: of the first epoch that reached the best accuracy, see `records.Epoch.selected_on`.
         history: of the epochs so far.
         seconds: how long each of them took.
         confusion: after the last epoch, classes x classes.
     """
 
-    key: str
     weights: Weights
     optimizer: dict[str, Any]
     best_weights: Weights
@@ -47,14 +45,29 @@ class TrainingState:
     confusion: tuple[tuple[int, ...], ...]
 
 
-def save_state(path: Path, state: TrainingState) -> None:
-    """Write a checkpoint, whole or not at all."""
-    stored = vars(state) | {"history": [epoch.model_dump() for epoch in state.history]}
+def pack_state(state: TrainingState, key: str) -> memoryview:
+    """The bytes of a checkpoint.
+
+    Args:
+        state: the training state.
+        key: what the run belongs to (settings, data, code, seed); `load_state` refuses another key's checkpoint.
+    """
+    stored = vars(state) | {"key": key, "history": [epoch.model_dump() for epoch in state.history]}
     # By way of memory: where a disk is full, PyTorch's own writer does not say so, and safetensors' neither.
     buffer = io.BytesIO()
     torch.save(stored, buffer)
+    return buffer.getbuffer()
+
+
+def save_packed(path: Path, packed: memoryview | bytes) -> None:
+    """Write what `pack_state` returned, whole or not at all."""
     with whole_file(path) as partial:
-        partial.write_bytes(buffer.getbuffer())
+        partial.write_bytes(packed)
+
+
+def save_state(path: Path, state: TrainingState, key: str) -> None:
+    """Write a checkpoint, whole or not at all; `key` as in `pack_state`."""
+    save_packed(path, pack_state(state, key))
 
 
 def load_state(path: Path, key: str) -> TrainingState:
@@ -66,16 +79,17 @@ def load_state(path: Path, key: str) -> TrainingState:
     try:
         _check_bytes(path)
         stored = torch.load(path, weights_only=True, map_location="cpu")
+        found = stored.pop("key")
         history = tuple(Epoch.model_validate(epoch) for epoch in stored.pop("history"))
         state = TrainingState(history=history, **stored)
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file makes the interpreter of its pickle do
         raise CheckpointError(
-            f"checkpoint {path}: is damaged or no checkpoint ({_first_line(error)}); delete it to start this seed over"
+            f"checkpoint {path}: is damaged or not a checkpoint ({_first_line(error)}); delete it to start this seed over"
         ) from None
-    if state.key != key:
-        raise CheckpointError(f"checkpoint {path}: belongs to other settings, data or code (key {state.key}, expected {key})")
+    if found != key:
+        raise CheckpointError(f"checkpoint {path}: belongs to other settings, data or code (key {found}, expected {key})")
     return state
 
 

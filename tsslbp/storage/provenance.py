@@ -6,24 +6,9 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-METHOD_FILES = (
-    "architecture.py",
-    "method/batches.py",
-    "method/build.py",
-    "method/layers.py",
-    "method/loop.py",
-    "method/losses.py",
-    "method/network.py",
-    "method/neuron/cpu.py",
-    "method/neuron/cpu_kernels.py",
-    "method/neuron/gpu.py",
-    "method/neuron/gpu_kernels.py",
-    "method/neuron/lif.py",
-    "method/neuron/reference.py",
-    "method/neuron/rules.py",
-    "method/seeding.py",
-    "method/step.py",
-)
+_PACKAGE = Path(__file__).parent.parent
+
+METHOD_FILES = ("architecture.py", *sorted(str(path.relative_to(_PACKAGE)) for path in (_PACKAGE / "method").rglob("*.py")))
 """The files whose change can change a result; dvc.yaml names the same ones as the dependencies of its stage `train`.
 
 Settings, tracking, files and messages are not among them: a better error message must not cost forty hours of training.

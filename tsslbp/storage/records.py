@@ -41,7 +41,11 @@ class Epoch(Record):
         train_loss: mean over the epoch's samples of the loss, summed over classes and steps.
         train_accuracy: percent, counted during the epoch, while the weights change.
         test_accuracy: percent, after the epoch.
-        firing_rates: spikes per neuron and step, mean over the test set, a value per layer with neurons.
+        firing_rates: spikes per neuron and step, mean over the test set, one value per layer with neurons.
+        test_loss: mean over the test samples of the loss; None in records older than this field.
+        held_out_accuracy: percent of the held-out training samples; None where the epoch is chosen on test data.
+        input_rate: ones per input cell and step, mean over the test set; None for still images.
+        measures: further numbers by name, see tsslbp/measures.py.
     """
 
     epoch: int
@@ -49,6 +53,15 @@ class Epoch(Record):
     train_accuracy: float
     test_accuracy: float
     firing_rates: tuple[float, ...]
+    test_loss: float | None = None
+    held_out_accuracy: float | None = None
+    input_rate: float | None = None
+    measures: dict[str, float] = {}
+
+    @property
+    def selected_on(self) -> float:
+        """The accuracy that chooses the best epoch: on held-out training samples where there are some, otherwise on test data."""
+        return self.test_accuracy if self.held_out_accuracy is None else self.held_out_accuracy
 
 
 class SeedRecord(Record):
@@ -63,13 +76,13 @@ class SeedRecord(Record):
 
     @property
     def best(self) -> float:
-        """Best test accuracy over the epochs, percent: the reference's protocol, chosen on test data."""
-        return max(epoch.test_accuracy for epoch in self.history)
+        """Test accuracy at the best epoch, percent; in the reference's protocol that epoch is chosen on test data."""
+        return self.history[self.best_epoch - 1].test_accuracy
 
     @property
     def best_epoch(self) -> int:
-        """The first epoch that reached `best`."""
-        return next(epoch.epoch for epoch in self.history if epoch.test_accuracy == self.best)
+        """The first epoch with the best accuracy, see `Epoch.selected_on`."""
+        return max(self.history, key=lambda epoch: epoch.selected_on).epoch
 
     @property
     def final(self) -> float:
@@ -184,15 +197,39 @@ def metrics(record: ModelRecord) -> dict[str, Any]:
 
 
 def _history_csv(record: ModelRecord) -> str:
-    layers = max((len(epoch.firing_rates) for seed in record.seeds for epoch in seed.history), default=0)
+    rows = [{"seed": seed.seed, **_cells(row)} for seed in record.seeds for row in seed.history]
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["seed", "epoch", "train_loss", "train_accuracy", "test_accuracy", *(f"firing_rate_{i + 1}" for i in range(layers))])
-    for seed in record.seeds:
-        for row in seed.history:
-            # repr of a float reads back as the same float
-            writer.writerow([seed.seed, row.epoch, row.train_loss, row.train_accuracy, row.test_accuracy, *row.firing_rates])
+    columns = dict.fromkeys(["seed", "epoch", *_NUMBERS, *(name for row in rows for name in row)])
+    writer = csv.DictWriter(buffer, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)  # repr of a float reads back as the same float
     return buffer.getvalue()
+
+
+_NUMBERS = ("train_loss", "train_accuracy", "test_accuracy")
+_LATER = ("test_loss", "held_out_accuracy", "input_rate")
+"""Columns that a history has only where there is something to say."""
+_RATE, _MEASURE = "firing_rate_", "measure_"
+
+
+def _cells(row: Epoch) -> dict[str, float]:
+    """The columns of an epoch."""
+    later = {name: value for name in _LATER if (value := getattr(row, name)) is not None}
+    rates = {f"{_RATE}{layer}": rate for layer, rate in enumerate(row.firing_rates, start=1)}
+    measures = {f"{_MEASURE}{name}": value for name, value in row.measures.items()}
+    return {"epoch": row.epoch, **{name: getattr(row, name) for name in _NUMBERS}, **later, **measures, **rates}
+
+
+def _epoch_of(cells: dict[str, str]) -> dict[str, Any]:
+    """An epoch's fields from the columns of its row; an empty cell stands for a number that was not measured."""
+    numbers = {name: float(value) for name, value in cells.items() if value != "" and name not in ("seed", "epoch")}
+    return {
+        "epoch": int(cells["epoch"]),
+        **{name: numbers[name] for name in _NUMBERS},
+        **{name: numbers[name] for name in _LATER if name in numbers},
+        "firing_rates": [value for name, value in numbers.items() if name.startswith(_RATE)],
+        "measures": {name.removeprefix(_MEASURE): value for name, value in numbers.items() if name.startswith(_MEASURE)},
+    }
 
 
 def _read_history(path: Path) -> dict[int, list[dict[str, Any]]]:
@@ -200,9 +237,7 @@ def _read_history(path: Path) -> dict[int, list[dict[str, Any]]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                rates = [float(value) for name, value in row.items() if name.startswith("firing_rate_")]
-                numbers = {name: float(row[name]) for name in ("train_loss", "train_accuracy", "test_accuracy")}
-                histories.setdefault(int(row["seed"]), []).append({"epoch": int(row["epoch"]), **numbers, "firing_rates": rates})
+                histories.setdefault(int(row["seed"]), []).append(_epoch_of(row))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:  # a cell too many has None for its column
         raise RecordError(f"{path}: cannot be read ({error}); restore it from git or run the model again") from None
     return histories

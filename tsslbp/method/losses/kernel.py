@@ -1,16 +1,19 @@
-"""The two losses of the reference: 0.5 times the sum of squares over batch, classes and steps.
-
-Both take the output layer's trace (T, B, classes) and labels (B,), and return a scalar. Source: the authors' code and
-arXiv 2002.10085, section 3.2.
-"""
+"""The kernel loss: match a desired spike train, seen through the synapse."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from tsslbp.method.checks import check_labels, check_trace
+from tsslbp.method.losses.squares import half_squares
 from tsslbp.method.neuron.lif import synaptic_filter
+from tsslbp.settings import KernelLossSettings, Model, Recipe
+
+
+def from_settings(settings: KernelLossSettings, model: Model, recipe: Recipe) -> "KernelLoss":
+    """Make the loss that a model's section `loss` describes."""
+    return KernelLoss(model.time_steps, model.tau_s, settings.desired_train, recipe.target_filterings)
 
 
 def default_desired_train(time_steps: int) -> tuple[int, ...]:
@@ -36,10 +39,17 @@ class KernelLoss:
         tau_s: synaptic time constant of the filter, in steps.
         desired_train: a 0 or 1 for each step; None: `default_desired_train`.
         target_filterings: how often the train passes the synapse: 2 in the reference's `2021-03` code (once while it
-            builds the target, once in the loss), 1 in `2020-10`.
+            builds the target, once in the loss), 1 in `2020-10` and `2020-06`.
 
     Raises:
         ValueError: a train that does not have T steps, or none for this T.
+
+    Example:
+        >>> import torch
+        >>> loss = KernelLoss(time_steps=5, tau_s=3.0)
+        >>> silent = torch.zeros(5, 2, 10)  # T, B, classes: no output neuron fired
+        >>> round(loss(silent, torch.tensor([3, 7])).item(), 3)
+        0.648
     """
 
     def __init__(self, time_steps: int, tau_s: float, desired_train: Sequence[int] | None = None, target_filterings: int = 2) -> None:
@@ -52,34 +62,20 @@ class KernelLoss:
         for _ in range(target_filterings):
             target = synaptic_filter(target, tau_s)
         self.target = target
-        """What the label's neuron should hand on: (T, 1), float64."""
+        """The trace that the label's neuron should have: (T, 1), float64."""
 
     def __call__(self, trace: Tensor, labels: Tensor) -> Tensor:
-        """0.5 sum delta² of a trace (T, B, classes)."""
-        if len(trace) != len(self.target):
-            raise ValueError(f"trace of {len(trace)} steps: the loss was made for {len(self.target)}")
-        label = functional.one_hot(labels, trace.shape[-1]).to(trace.dtype)
-        return 0.5 * (trace - self.target.to(trace)[..., None] * label).square().sum()
+        """0.5 sum delta² of a trace.
 
+        Args:
+            trace: (T, B, classes), of the output layer.
+            labels: (B,), integers.
 
-class CountLoss:
-    """Match desired spike counts: delta = (sum over t of a - c)/T, where c is `desired` for the label, else `undesired`.
-
-    A label that has more than it should, or another class that has less, is left alone (delta = 0). Every step's
-    gradient is delta, and delta² counts once a step.
-
-    Args:
-        desired: count for the label's neuron.
-        undesired: count for the others.
-    """
-
-    def __init__(self, desired: float, undesired: float) -> None:
-        self.desired, self.undesired = desired, undesired
-
-    def __call__(self, trace: Tensor, labels: Tensor) -> Tensor:
-        """0.5 T sum delta² of a trace (T, B, classes): its derivative by a[t] is delta at every step."""
-        label = functional.one_hot(labels, trace.shape[-1]).bool()
-        total = trace.sum(0)
-        below = ((total - self.desired) / len(trace)).clamp(max=0)
-        above = ((total - self.undesired) / len(trace)).clamp(min=0)
-        return 0.5 * len(trace) * torch.where(label, below, above).square().sum()
+        Raises:
+            ValueError: trace or labels have another shape or dtype.
+        """
+        check_trace(trace, len(self.target))
+        labels = check_labels(labels, trace.shape[1], trace.shape[2])
+        delta = trace.detach().clone()
+        delta[:, torch.arange(len(labels), device=trace.device), labels] -= self.target.to(trace)
+        return half_squares(trace, delta)
