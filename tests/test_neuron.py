@@ -16,6 +16,7 @@ from tsslbp.method.neuron.rules import Neuron
 REFERENCE = Path(__file__).parent / "reference"
 VECTORS = [("neuron_T5", "2021-03"), ("neuron_T30", "2021-03"), ("neuron_T100", "2021-03")]
 VECTORS += [("neuron_2020_busy", "2020-10"), ("neuron_2020_quiet", "2020-10"), ("neuron_2020_T30", "2020-10")]
+VECTORS += [("neuron_2020-06_busy", "2020-06"), ("neuron_2020-06_quiet", "2020-06")]
 
 
 @pytest.fixture(params=["kernels", "reference"])

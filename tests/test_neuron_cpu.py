@@ -58,7 +58,7 @@ def test_many_steps_split_a_row_of_windows():
 
 
 @pytest.mark.parametrize(("pooling", "still"), list(itertools.product([1, 2], [False, True])))
-def test_dividing_the_way_back_into_segments_does_not_change_a_bit(pooling, still, monkeypatch):
+def test_how_many_neurons_are_worked_on_together_does_not_change_a_bit(pooling, still, monkeypatch):
     steps = 40
     scale = constant_input_scale(steps, 3.0) if still else None
     current = 2 * torch.randn(1 if still else steps, 2, 6, 8, 5).permute(0, 1, 4, 2, 3)
@@ -67,8 +67,8 @@ def test_dividing_the_way_back_into_segments_does_not_change_a_bit(pooling, stil
         neuron = Neuron(5.0, 3.0, gradient=gradient)
         trace, rate = cpu.spike_forward(current, neuron, scale, pooling)
         results = []
-        for length in (steps, 7, 8, 1):
-            monkeypatch.setattr(cpu_kernels, "segment_length", lambda _, length=length: length)
+        for values in (1024, 64, 7, 1):
+            monkeypatch.setattr(cpu_kernels, "backward_run", lambda steps, itemsize, values=values: values)
             results.append(cpu.spike_backward(current, torch.ones_like(trace), rate, neuron, scale, pooling))
         for result in results[1:]:
             torch.testing.assert_close(result, results[0], rtol=0, atol=0, equal_nan=True)

@@ -3,9 +3,13 @@
 import ctypes
 import functools
 import sys
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
 
 import numba
 import torch
+from numba import njit
 
 from tsslbp.settings import Execution, SettingsError
 
@@ -28,6 +32,29 @@ def keep_large_blocks() -> bool:
     except AttributeError:
         return False
     return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1) and mallopt(_M_TOP_PAD, _TOP_PAD))
+
+
+def compiled(cache: bool = False, parallel: bool = False) -> Callable[[Any], Any]:
+    """Numba's decorator as every kernel here uses it: IEEE arithmetic, no fastmath, without the interpreter's lock.
+
+    Args:
+        cache: keep the compiled code on disk, where there is a folder to keep it in; functions that are called by others need not.
+        parallel: let `prange` use Numba's threads.
+    """
+
+    def decorate(function: Any) -> Any:
+        if parallel:
+            # Numba's cache knows a function by its name, not by its options: the same function in one thread would be taken for it.
+            function = FunctionType(function.__code__, function.__globals__, function.__name__)
+            function.__qualname__ = f"{function.__name__}_parallel"
+        if cache:
+            try:
+                return njit(error_model="numpy", nogil=True, cache=True, parallel=parallel)(function)
+            except RuntimeError:  # neither the package's folder nor the user's can be written: compile anew in every process
+                pass
+        return njit(error_model="numpy", nogil=True, parallel=parallel)(function)
+
+    return decorate
 
 
 def prepare_device(execution: Execution) -> torch.device:

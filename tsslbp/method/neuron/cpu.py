@@ -4,6 +4,10 @@ Same functions as in `reference.py`, same numbers (tests/test_neuron_cpu.py), fo
 """
 
 import math
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numba
@@ -30,35 +34,33 @@ def can_filter(spikes: Tensor) -> bool:
 
 
 def synaptic_filter(spikes: Tensor, tau_s: float) -> Tensor:
-    """As `neuron.synaptic_filter`; the trace keeps the memory layout of `spikes`."""
+    """As `lif.synaptic_filter`; the trace keeps the memory layout of `spikes`."""
     order = memory_order(spikes)
     source = spikes.permute(order).contiguous()
     trace = torch.empty(source.shape, dtype=torch.float32 if spikes.dtype == torch.uint8 else spikes.dtype)
     dtype = WORKING[trace.dtype]
-    _use_threads()
-    cpu_kernels.synapse(_flat(source), dtype(1 / tau_s), _flat(trace), 4096)
+    with _kernel("synapse") as synapse:
+        synapse(_flat(source), dtype(1 / tau_s), _flat(trace), cpu_kernels.FORWARD_RUN)
     return trace.permute(inverse(order))
 
 
 def spike_forward(current: Tensor, constants: Neuron, scale: Tensor | None, pooling: int) -> tuple[Tensor, Tensor]:
-    """As the definition's: the trace, pooled where `pooling` > 1, and the firing rate."""
+    """As in `reference.py`: the trace, pooled where `pooling` > 1, and the firing rate."""
     order = _layout(current, pooling)
     source = current.detach().permute(order).contiguous()
     steps = _steps(source, scale)
     geometry = _geometry(source, pooling)
     trace = torch.empty(_pooled_shape(source, steps, pooling), dtype=current.dtype)
     working = WORKING[current.dtype]
-    windows = geometry.windows_per_block(2, np.dtype(working).itemsize)
-    _use_threads()
-    spikes = cpu_kernels.forward(
-        _flat(source), _scale(scale, steps, working), kernel_constants(constants, pooling, working), _flat(trace), *geometry, windows
-    )
+    arrays = _flat(source), _scale(scale, steps, working), kernel_constants(constants, working), _flat(trace)
+    with _kernel("forward") as forward:
+        spikes = forward(*arrays, *geometry, geometry.windows_per_run(cpu_kernels.FORWARD_RUN))
     rate = torch.tensor(spikes / (steps * source[0].numel()), dtype=torch.float64)
     return trace.permute(inverse(order)), rate
 
 
 def spike_backward(current: Tensor, gradient: Tensor, rate: Tensor, constants: Neuron, scale: Tensor | None, pooling: int) -> Tensor:
-    """As the definition's: dL/dI from the gradient on the trace."""
+    """As in `reference.py`: dL/dI from the gradient on the trace."""
     order = _layout(current, pooling)
     source = current.detach().permute(order).contiguous()
     arrived = gradient.permute(order).contiguous()
@@ -66,31 +68,31 @@ def spike_backward(current: Tensor, gradient: Tensor, rate: Tensor, constants: N
     geometry = _geometry(source, pooling)
     working = WORKING[current.dtype]
     steps = _steps(source, scale)
-    windows = geometry.windows_per_block(cpu_kernels.kept_values(steps), np.dtype(working).itemsize)
-    quiet = rate.item() <= BUSY_RATE
-    _use_threads()
-    cpu_kernels.backward(
-        _flat(source), _scale(scale, steps, working), kernel_constants(constants, pooling, working), _flat(arrived), _flat(result),
-        *geometry, windows, cpu_kernels.segment_length(steps), constants.rule.first_state, quiet,
-    )  # fmt: skip
+    windows = geometry.windows_per_run(cpu_kernels.backward_run(steps, np.dtype(working).itemsize))
+    arrays = _flat(source), _scale(scale, steps, working), kernel_constants(constants, working), _flat(arrived), _flat(result)
+    with _kernel("backward") as backward:
+        backward(*arrays, *geometry, windows, constants.rule.first_state, rate.item() <= BUSY_RATE)
     return result.permute(inverse(order))
 
 
-def kernel_constants(constants: Neuron, pooling: int, dtype: Any) -> Any:
+def kernel_constants(constants: Neuron, dtype: Any) -> Any:
     """The neuron's numbers as the kernels read them, an array."""
     rule = constants.rule
-    return cpu_kernels.Constants(
-        membrane_decay=1 - 1 / constants.tau_m,
-        synapse_decay=1 - 1 / constants.tau_s,
-        synapse_gain=1 / constants.tau_s,
-        threshold=constants.threshold,
-        quiet_below=rule.quiet_below / constants.tau_s,
-        intra_gain=1 / constants.tau_m if rule.intra else 0.0,
-        sensitivity_limit=rule.sensitivity_limit,
-        surrogate_steepness=1 / SURROGATE_WIDTH,
-        surrogate_limit=SURROGATE_LIMIT,
-        pooling_gain=POOLING_GAIN if pooling > 1 else 1.0,
-    ).array(dtype)
+    named = {
+        cpu_kernels.MEMBRANE_DECAY: 1 - 1 / constants.tau_m,
+        cpu_kernels.SYNAPSE_DECAY: 1 - 1 / constants.tau_s,
+        cpu_kernels.SYNAPSE_GAIN: 1 / constants.tau_s,
+        cpu_kernels.THRESHOLD: constants.threshold,
+        cpu_kernels.QUIET_BELOW: rule.quiet_below / constants.tau_s,
+        cpu_kernels.INTRA_GAIN: 1 / constants.tau_m if rule.intra else 0.0,
+        cpu_kernels.SENSITIVITY_LIMIT: rule.sensitivity_limit,
+        cpu_kernels.SURROGATE_STEEPNESS: 1 / SURROGATE_WIDTH,
+        cpu_kernels.SURROGATE_LIMIT: SURROGATE_LIMIT,
+        cpu_kernels.POOLING_GAIN: POOLING_GAIN,
+        cpu_kernels.ZERO: 0.0,
+        cpu_kernels.ONE: 1.0,
+    }
+    return np.array([named[index] for index in range(len(named))], dtype)
 
 
 def _scale(scale: Tensor | None, steps: int, dtype: Any) -> Any:
@@ -137,6 +139,27 @@ def _flat(tensor: Tensor) -> Any:
     return bits.reshape(len(tensor), math.prod(tensor.shape[1:])).numpy()
 
 
-def _use_threads() -> None:
-    """Let the kernels use as many threads as PyTorch does."""
-    numba.set_num_threads(min(torch.get_num_threads(), int(numba.config.NUMBA_NUM_THREADS)))  # type: ignore[attr-defined]
+_IN_TURN = threading.Lock()
+"""Two Python threads that start Numba's pool at once end the process where Numba has only its own simple pool (workqueue)."""
+_forked = False
+
+
+def _note_fork() -> None:
+    """A forked child has none of the pool's threads, and OpenMP ends it when it asks for them."""
+    global _IN_TURN, _forked
+    _IN_TURN, _forked = threading.Lock(), True
+
+
+os.register_at_fork(after_in_child=_note_fork)
+
+
+@contextmanager
+def _kernel(name: str) -> Iterator[Any]:
+    """A kernel for as many threads as PyTorch uses; in one thread, and in a forked process, the one that needs no pool."""
+    threads = min(torch.get_num_threads(), int(numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    if threads == 1 or _forked:
+        yield getattr(cpu_kernels, name)
+        return
+    with _IN_TURN:
+        numba.set_num_threads(threads)
+        yield getattr(cpu_kernels, f"{name}_parallel")

@@ -1,86 +1,70 @@
-"""The neuron's two scans over time as fused CPU kernels (Numba): one pass over memory a direction.
+"""The neuron's two scans over time as fused CPU kernels (Numba): one pass over memory per direction.
 
-They compute what `reference.py` defines in plain PyTorch, forward bit for bit: no fused multiply-add and no reordering
-(fastmath stays off; the loops vectorise without it). Neurons are worked on in blocks that fit the level-2 cache, so the
-forward pass reads the current and writes the trace, once each, and the backward pass reads the current and the
-trace's gradient and writes the current's. The membrane potential never reaches memory: backward computes it again, and
-where there are many steps in segments, so that a block's state grows with the square root of T and a block stays wide.
+They compute what `reference.py` says in plain PyTorch, forward bit for bit: no fused multiply-add and no reordering (fastmath
+stays off; the loops vectorize without it). Neurons are worked on in runs whose state fits the cache. The membrane potential
+never reaches memory: backward computes u and a of a run again, keeps them in two small arrays, and comes back over them with one
+loop per step that does everything in registers.
 
 Memory seen by a kernel: `current` (S, N), S = T steps, or 1 where the same current times `scale[t]` flows at every
-step; `trace` (T, N / size²), summed over size×size windows of an image whose memory is (rows, width, channels).
+step; `trace` (T, N / size²), summed over size x size windows of an image whose memory is (rows, width, channels).
 A layer that is not pooled has size 1 and is one long row. bfloat16 travels as uint16 and is worked on in float32.
-All arithmetic is in the dtype of `constants`; see `Constants` for their order.
+All arithmetic is in the dtype of `constants`, an array indexed by the names below. Everything stands in this file, and numbers
+from elsewhere are passed in: Numba's cache looks for changes in this file only.
 
-The loops are written for the vectoriser: nothing conditional but selects, state updated in place so that no two arrays
-overlap, constants in local names. All of it stands in one file because Numba's cache looks for changes there only.
+The loops are written for the vectorizer: nothing conditional but selects, constants in local names.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, prange, types
+from numba import prange, types
 from numba.extending import overload
 
+from tsslbp.system import compiled
+
+MEMBRANE_DECAY, SYNAPSE_DECAY, SYNAPSE_GAIN, THRESHOLD, QUIET_BELOW, INTRA_GAIN = range(6)
+SENSITIVITY_LIMIT, SURROGATE_STEEPNESS, SURROGATE_LIMIT, POOLING_GAIN, ZERO, ONE = range(6, 12)
+"""Where each constant stands in `constants`; 0 and 1 in the dtype to compute in, as a literal would make it float64."""
+
+FORWARD_RUN = 4096
+"""Values of a run on the way forward: its v and a fill half of the smallest level-1 cache that is common today, 32 kB."""
 CACHE_BYTES = 192 * 1024
-"""What one block's state may occupy: well inside the level-2 cache of current CPUs (0.5 to 2 MB a core)."""
-
-_compiled = njit(error_model="numpy", nogil=True)
-_parallel = njit(error_model="numpy", nogil=True, cache=True, parallel=True)
-
-
-class Constants(NamedTuple):
-    """The neuron's numbers, in the order in which the kernels read them."""
-
-    membrane_decay: float
-    synapse_decay: float
-    synapse_gain: float
-    threshold: float
-    quiet_below: float
-    intra_gain: float
-    sensitivity_limit: float
-    surrogate_steepness: float
-    surrogate_limit: float
-    pooling_gain: float
-
-    def array(self, dtype: Any) -> Any:
-        """As an array of the dtype to compute in, followed by 0 and 1 in that dtype: a literal would make it float64."""
-        return np.array([*self, 0.0, 1.0], dtype=dtype)
+"""What u and a of a run on the way back may occupy: well inside the level-2 cache of current CPUs (0.5 to 2 MB per core)."""
+LONGEST_RUN, SHORTEST_RUN = 1024, 32
+"""Values of a run on the way back; below 256 the loops' starts and ends take a growing share of the time."""
 
 
 class Geometry(NamedTuple):
-    """How neurons lie in memory: `rows` of windows, `width` windows a row, `channels` values a pixel, windows of `size`²."""
+    """How neurons lie in memory: `rows` of windows, `width` windows per row, `channels` values per pixel, windows of `size`²."""
 
     rows: int
     width: int
     channels: int
     size: int
 
-    def windows_per_block(self, kept: int, itemsize: int) -> int:
-        """How many windows are worked on together: so many kept values a neuron have to fit the cache."""
-        per_window = kept * itemsize * self.channels * self.size**2
-        whole_row = self.size > 1 and self.width * per_window <= 2 * CACHE_BYTES
-        return self.width if whole_row else max(1, min(self.width, CACHE_BYTES // per_window))
+    def windows_per_run(self, values: int) -> int:
+        """How many windows of a row are worked on together, of about so many values in each of the row's lines."""
+        return max(1, min(self.width, values // (self.channels * self.size)))
 
 
-def segment_length(steps: int) -> int:
-    """Into segments of how many steps backward divides so many: all in one up to 32, then about their square root."""
-    return steps if steps <= 32 else math.isqrt(steps - 1) + 1
+def backward_run(steps: int, itemsize: int) -> int:
+    """How many values of a line are worked on together on the way back."""
+    fits = CACHE_BYTES // (2 * (steps + 1) * itemsize)
+    return max(SHORTEST_RUN, min(LONGEST_RUN, fits))
 
 
-def kept_values(steps: int) -> int:
-    """What backward keeps of a neuron: u and a of a segment's steps and before it, and v and a at the start of every segment."""
-    length = segment_length(steps)
-    return 2 * (length + 1) + 2 * -(-steps // length)
-
-
-def _decode(value: Any) -> Any:
-    """bfloat16 bits to float32; floats as they are."""
+def _decoded(values: Any, buffer: Any) -> Any:
+    """Values as floats: bfloat16 bits written into `buffer`, floats as they lie in memory."""
     raise NotImplementedError("compiled code only")
 
 
-def _encode(value: Any, like: Any) -> Any:
-    """A float as the element type of the array `like`: bfloat16 bits (rounded to nearest even) for uint16."""
+def _room(target: Any, buffer: Any) -> Any:
+    """Where to write what `_encode` brings into `target`: the buffer for bfloat16, the target itself for floats."""
+    raise NotImplementedError("compiled code only")
+
+
+def _encode(values: Any, target: Any) -> None:
+    """Write floats as the target's elements: bfloat16 bits, rounded to nearest even; nothing where `_room` was the target itself."""
     raise NotImplementedError("compiled code only")
 
 
@@ -89,24 +73,39 @@ def _exp_negative(x: Any) -> Any:
     raise NotImplementedError("compiled code only")
 
 
-@overload(_decode, inline="always", strict=False)
-def _decode_overload(value: Any) -> Any:
-    if value == types.uint16:
-        return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
-    return lambda value: value
+@overload(_decoded, inline="always", strict=False)
+def _decoded_overload(values: Any, buffer: Any) -> Any:
+    if values.dtype == types.uint16:
+
+        def decoded(values: Any, buffer: Any) -> Any:
+            into = buffer[: values.size]
+            for i in range(values.size):
+                into[i] = np.uint32(np.uint32(values[i]) << np.uint32(16)).view(np.float32)
+            return into
+
+        return decoded
+    return lambda values, buffer: values
+
+
+@overload(_room, inline="always", strict=False)
+def _room_overload(target: Any, buffer: Any) -> Any:
+    if target.dtype == types.uint16:
+        return lambda target, buffer: buffer[: target.size]
+    return lambda target, buffer: target
 
 
 @overload(_encode, inline="always", strict=False)
-def _encode_overload(value: Any, like: Any) -> Any:
-    if like.dtype == types.uint16:
+def _encode_overload(values: Any, target: Any) -> Any:
+    if target.dtype == types.uint16:
 
-        def encode(value: Any, like: Any) -> Any:
-            bits = np.float32(value).view(np.uint32)
-            even = np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(1))
-            return np.uint16(np.uint32(bits + np.uint32(0x7FFF) + even) >> np.uint32(16))
+        def encode(values: Any, target: Any) -> None:
+            for i in range(target.size):
+                bits = np.float32(values[i]).view(np.uint32)
+                even = np.uint32(np.uint32(bits >> np.uint32(16)) & np.uint32(1))
+                target[i] = np.uint16(np.uint32(bits + np.uint32(0x7FFF) + even) >> np.uint32(16))
 
         return encode
-    return lambda value, like: value
+    return lambda values, target: None
 
 
 @overload(_exp_negative, inline="always", strict=False)
@@ -115,7 +114,7 @@ def _exp_negative_overload(x: Any) -> Any:
         return lambda x: np.exp(x)
 
     def exp_negative(x: Any) -> Any:
-        # exp(x) = 2^n exp(r), |r| <= ln(2)/2, and exp(r) by its Taylor series: the libm call would not vectorise.
+        # exp(x) = 2^n exp(r), |r| <= ln(2)/2, and exp(r) by its Taylor series: the libm call would not vectorize.
         # Relative error below 2e-7 on [-8, 0].
         n = np.int32(x * np.float32(1.44269504) - np.float32(0.5))
         whole = np.float32(n)
@@ -132,14 +131,14 @@ def _exp_negative_overload(x: Any) -> Any:
     return exp_negative
 
 
-@_compiled
-def _advance(source: Any, scale: Any, constants: Any, v: Any, a: Any) -> int:
+@compiled()
+def _advance(flowing: Any, scale: Any, constants: Any, v: Any, a: Any) -> int:
     """One time step of a run of neurons: v and a go from t-1 to t; returns the number of spikes."""
-    decay, gain, threshold = constants[0], constants[2], constants[3]
-    zero, one = constants[10], constants[11]
+    decay, gain, threshold = constants[MEMBRANE_DECAY], constants[SYNAPSE_GAIN], constants[THRESHOLD]
+    zero, one = constants[ZERO], constants[ONE]
     spikes = np.int32(0)
-    for i in range(source.size):
-        u = decay * v[i] + _decode(source[i]) * scale
+    for i in range(flowing.size):
+        u = decay * v[i] + flowing[i] * scale
         spiked = u > threshold
         v[i] = zero if spiked else u
         a[i] = a[i] + ((one if spiked else zero) - a[i]) * gain
@@ -147,270 +146,222 @@ def _advance(source: Any, scale: Any, constants: Any, v: Any, a: Any) -> int:
     return int(spikes)
 
 
-@_compiled
-def _advance_and_keep(source: Any, scale: Any, constants: Any, v: Any, a: Any, u_kept: Any, a_kept: Any) -> None:
-    """`_advance`, writing down u[t] and a[t] for the way back."""
-    decay, gain, threshold = constants[0], constants[2], constants[3]
-    zero, one = constants[10], constants[11]
-    for i in range(source.size):
-        u = decay * v[i] + _decode(source[i]) * scale
-        spiked = u > threshold
-        now = a[i] + ((one if spiked else zero) - a[i]) * gain
-        v[i] = zero if spiked else u
-        a[i] = now
-        u_kept[i] = u
-        a_kept[i] = now
+@compiled()
+def _advance_and_keep(flowing: Any, scale: Any, constants: Any, u_before: Any, a_before: Any, u_now: Any, a_now: Any) -> None:
+    """One time step of a run of neurons, from u and a of the step before: the same numbers as `_advance`."""
+    decay, gain, threshold = constants[MEMBRANE_DECAY], constants[SYNAPSE_GAIN], constants[THRESHOLD]
+    zero, one = constants[ZERO], constants[ONE]
+    for i in range(flowing.size):
+        v = zero if u_before[i] > threshold else u_before[i]
+        u = decay * v + flowing[i] * scale
+        u_now[i] = u
+        a_now[i] = a_before[i] + ((one if u > threshold else zero) - a_before[i]) * gain
 
 
-@_compiled
-def _hand_on(a: Any, sums: Any, target: Any, size: int, channels: int, gain: Any) -> None:
-    """Write a block's traces out, summed over windows times `gain`: first over a window's rows, then over its columns."""
-    segment = sums.size
-    for i in range(segment):
-        sums[i] = a[i]
+@compiled()
+def _pool(a: Any, sums: Any, pooled: Any, size: int, channels: int, gain: Any) -> None:
+    """Sum the traces (size, line) of a run over windows times `gain`: first over a window's rows, then over its columns."""
+    for i in range(sums.size):
+        sums[i] = a[0, i]
     for dy in range(1, size):
-        row = a[dy * segment : (dy + 1) * segment]
-        for i in range(segment):
+        row = a[dy]
+        for i in range(sums.size):
             sums[i] += row[i]
-    if size > 1:
-        for window in range(target.size // channels):
-            into = sums[window * channels : (window + 1) * channels]
-            for dx in range(size):
-                column = sums[(window * size + dx) * channels : (window * size + dx + 1) * channels]
-                if dx == 0:
-                    for c in range(channels):
-                        into[c] = column[c]
-                else:
-                    for c in range(channels):
-                        into[c] += column[c]
-    for i in range(target.size):
-        target[i] = _encode(sums[i] * gain, target)
+    for window in range(pooled.size // channels):
+        into = pooled[window * channels : (window + 1) * channels]
+        first = sums[window * size * channels : (window * size + 1) * channels]
+        for c in range(channels):
+            into[c] = first[c]
+        for dx in range(1, size):
+            column = sums[(window * size + dx) * channels : (window * size + dx + 1) * channels]
+            for c in range(channels):
+                into[c] += column[c]
+        for c in range(channels):
+            into[c] *= gain
 
 
-@_compiled
-def _take_back(source: Any, scaled: Any, g: Any, size: int, channels: int, gain: Any) -> None:
-    """The transpose of `_hand_on` for one row of a window, all of which receive the same: the window's gradient times `gain`."""
-    into_g = g if size == 1 else scaled
-    for i in range(source.size):
-        into_g[i] = _decode(source[i]) * gain
-    if size == 1:
-        return
-    for window in range(source.size // channels):
-        taken = scaled[window * channels : (window + 1) * channels]
+@compiled()
+def _unpool(pooled: Any, g: Any, size: int, channels: int, gain: Any) -> None:
+    """The transpose of `_pool` for one line of a run, all of whose lines receive the same: the window's gradient times `gain`."""
+    for window in range(pooled.size // channels):
+        arrived = pooled[window * channels : (window + 1) * channels]
         for dx in range(size):
             into = g[(window * size + dx) * channels : (window * size + dx + 1) * channels]
             for c in range(channels):
-                into[c] = taken[c]
+                into[c] = arrived[c] * gain
 
 
-@_parallel
-def forward(current: Any, scale: Any, constants: Any, trace: Any, rows: int, width: int, channels: int, size: int, windows: int) -> int:
+def _forward(current: Any, scale: Any, constants: Any, trace: Any, rows: int, width: int, channels: int, size: int, windows: int) -> int:
     """Traces of all neurons into `trace`, pooled where size > 1; returns the number of spikes.
 
     Args:
         current: (S, N), S = 1 or T; float32, float64, or uint16 for bfloat16.
         scale: (T,), what the current is multiplied with at each step, in the dtype of `constants`.
-        constants: `Constants.array`.
+        constants: see the names at the head of this file.
         trace: (T, N / size²), written; float32, float64 or uint16.
         rows: with width, channels and size the `Geometry`.
-        width: windows a row.
-        channels: values a pixel.
+        width: windows per row.
+        channels: values per pixel.
         size: side of a window.
         windows: how many windows to work on together.
     """
-    blocks = (width + windows - 1) // windows
-    spikes = np.zeros(rows * blocks, np.int64)
-    for block in prange(rows * blocks):
-        row, first = block // blocks, (block % blocks) * windows
+    runs = (width + windows - 1) // windows
+    spikes = np.zeros(rows * runs, np.int64)
+    for run in prange(rows * runs):
+        row, first = run // runs, (run % runs) * windows
         here = min(windows, width - first)
-        segment = here * size * channels
-        v = np.zeros(size * segment, constants.dtype)
-        a = np.zeros(size * segment, constants.dtype)
-        sums = np.empty(segment, constants.dtype)
+        line = here * size * channels
+        v = np.zeros((size, line), constants.dtype)
+        a = np.zeros((size, line), constants.dtype)
+        buffers = np.empty((3, line), constants.dtype)
         out = (row * width + first) * channels
-        start, line = (row * size * width + first) * size * channels, width * size * channels
+        start, apart = (row * size * width + first) * size * channels, width * size * channels
         count = 0
         for t in range(trace.shape[0]):
             source = current[min(t, current.shape[0] - 1)]
             for dy in range(size):
-                part = slice(dy * segment, (dy + 1) * segment)
-                count += _advance(source[start + dy * line : start + dy * line + segment], scale[t], constants, v[part], a[part])
-            _hand_on(a, sums, trace[t, out : out + here * channels], size, channels, constants[9])
-        spikes[block] = count
+                flowing = _decoded(source[start + dy * apart : start + dy * apart + line], buffers[0])
+                count += _advance(flowing, scale[t], constants, v[dy], a[dy])
+            target = trace[t, out : out + here * channels]
+            if size == 1:
+                _copy(a[0], _room(target, buffers[1]))
+            else:
+                _pool(a, buffers[2], _room(target, buffers[1]), size, channels, constants[POOLING_GAIN])
+            _encode(_room(target, buffers[1]), target)
+        spikes[run] = count
     return int(spikes.sum())
 
 
-@_compiled
-def _surrogates(u: Any, constants: Any, result: Any) -> None:
-    """The logistic derivative of (u - threshold) times the steepness; its argument is clamped as in the reference."""
-    threshold, steepness, limit, one = constants[3], constants[7], constants[8], constants[11]
-    for i in range(u.size):
-        e = _exp_negative(-min(abs((u[i] - threshold) * steepness), limit))
-        result[i] = steepness * e / ((one + e) * (one + e))
+@compiled()
+def _copy(values: Any, target: Any) -> None:
+    for i in range(target.size):
+        target[i] = values[i]
 
 
-@_compiled
-def _final_step(u: Any, v: Any, a: Any, g: Any, warm_up: Any, error: Any, chained: Any, constants: Any) -> None:
-    """One step back of the `2021-03` gradient (and its ablations): dL/dI[t] replaces the surrogate's derivative in `warm_up`.
+@compiled()
+def _step_back(
+    u_now: Any, u_before: Any, a_now: Any, g: Any, error: Any, chained: Any, result: Any, constants: Any, weight: Any, add: bool
+) -> None:
+    """One step back of the `2021-03` gradient (and its ablations): dL/dI[t] into `result`, or added to it times `weight`.
 
-    `v` is v[t-1] and g dL/da[t]; `error` goes from G[t+1] to G[t], `chained` from g[t+1] to g[t].
+    g is dL/da[t]; `error` goes from G[t+1] to G[t], `chained` from g[t+1] to g[t], in the names of `reference.tssl_bp`. The
+    surrogate's derivative is the logistic one of (u - threshold) times the steepness, its argument clamped.
     """
-    decay, synapse_decay, gain, threshold = constants[0], constants[1], constants[2], constants[3]
-    quiet_below, intra, limit, one = constants[4], constants[5], constants[6], constants[11]
-    for i in range(u.size):
+    decay, synapse_decay, gain = constants[MEMBRANE_DECAY], constants[SYNAPSE_DECAY], constants[SYNAPSE_GAIN]
+    threshold, quiet_below, intra = constants[THRESHOLD], constants[QUIET_BELOW], constants[INTRA_GAIN]
+    limit, steepness, farthest = constants[SENSITIVITY_LIMIT], constants[SURROGATE_STEEPNESS], constants[SURROGATE_LIMIT]
+    zero, one = constants[ZERO], constants[ONE]
+    for i in range(u_now.size):
+        u = u_now[i]
+        v = zero if u_before[i] > threshold else u_before[i]
         through_synapse = g[i] * gain + synapse_decay * error[i]
-        sensitivity = min(one / (u[i] - v[i]), limit)
-        at_spike = sensitivity * (through_synapse + u[i] * chained[i] * intra)
-        elsewhere = decay * chained[i]
-        now = at_spike if u[i] > threshold else elsewhere
-        quiet = through_synapse * warm_up[i]
+        e = _exp_negative(-min(abs((u - threshold) * steepness), farthest))
+        surrogate = steepness * e / ((one + e) * (one + e))
+        sensitivity = min(one / (u - v), limit)
+        at_spike = sensitivity * (through_synapse + u * chained[i] * intra)
+        now = at_spike if u > threshold else decay * chained[i]
         error[i] = through_synapse
         chained[i] = now
-        warm_up[i] = quiet if a[i] < quiet_below else now
+        step = through_synapse * surrogate if a_now[i] < quiet_below else now
+        result[i] = result[i] + step * weight if add else step
 
 
-@_compiled
-def _first_step(u: Any, v: Any, g: Any, warm_up: Any, error: Any, q: Any, constants: Any, quiet: bool) -> None:
-    """One step back of the `2020-10` gradient: as `_final_step`; `q` goes from q[t+1] to q[t], `quiet` speaks for the layer."""
-    decay, synapse_decay, gain, threshold = constants[0], constants[1], constants[2], constants[3]
-    intra, limit, zero, one = constants[5], constants[6], constants[10], constants[11]
-    for i in range(u.size):
-        spiked = u[i] > threshold
-        through_reset = u[i] * q[i] * intra
+@compiled()
+def _first_step_back(
+    u_now: Any, u_before: Any, g: Any, error: Any, q: Any, result: Any, constants: Any, weight: Any, add: bool, quiet: bool
+) -> None:
+    """One step back of the `2020-10` gradient, as `_step_back`; `q` goes from q[t+1] to q[t], `quiet` speaks for the layer."""
+    decay, synapse_decay, gain = constants[MEMBRANE_DECAY], constants[SYNAPSE_DECAY], constants[SYNAPSE_GAIN]
+    threshold, intra, limit = constants[THRESHOLD], constants[INTRA_GAIN], constants[SENSITIVITY_LIMIT]
+    steepness, farthest = constants[SURROGATE_STEEPNESS], constants[SURROGATE_LIMIT]
+    zero, one = constants[ZERO], constants[ONE]
+    for i in range(u_now.size):
+        u = u_now[i]
+        v = zero if u_before[i] > threshold else u_before[i]
+        spiked = u > threshold
+        through_reset = u * q[i] * intra
         through_synapse = (g[i] + (through_reset if spiked else zero)) * gain + synapse_decay * error[i]
-        sensitivity = max(min(one / (u[i] - v[i]), limit), -limit)
+        e = _exp_negative(-min(abs((u - threshold) * steepness), farthest))
+        surrogate = steepness * e / ((one + e) * (one + e))
+        at_spike = through_synapse * max(min(one / (u - v), limit), -limit)
         elsewhere = decay * q[i]
         q[i] = g[i] if spiked else elsewhere
         error[i] = through_synapse
-        at_spike = through_synapse * sensitivity
         busy = at_spike if spiked else zero
-        warm_up[i] = through_synapse * warm_up[i] if quiet else busy
+        step = through_synapse * surrogate if quiet else busy
+        result[i] = result[i] + step * weight if add else step
 
 
-@_compiled
-def _potential_before(u: Any, constants: Any, v: Any) -> None:
-    """v[t-1] from u[t-1]: reset where it was above the threshold."""
-    threshold, zero = constants[3], constants[10]
-    for i in range(v.size):
-        v[i] = u[i] if u[i] <= threshold else zero
-
-
-@_compiled
-def _step_back(
-    kept: Any, at: int, part: Any, g: Any, v: Any, step: Any, error: Any, chained: Any, constants: Any, first_state: bool, quiet: bool
-) -> None:
-    """dL/dI of the step kept at index `at`, into `step`; `v`, of the same size, is used on the way."""
-    u = kept[0, at, part]
-    _surrogates(u, constants, step)
-    _potential_before(kept[0, at - 1, part], constants, v)
-    if first_state:
-        _first_step(u, v, g, step, error, chained, constants, quiet)
-    else:
-        _final_step(u, v, kept[1, at, part], g, step, error, chained, constants)
-
-
-@_compiled
-def _scan(
-    current: Any, scale: Any, constants: Any, begin: int, end: int, start: int, line: int, size: int, v: Any, a: Any, kept: Any, keep: bool
-) -> None:
-    """The steps from `begin` up to `end` of a block, whose rows begin at `start` and lie `line` apart; their u and a are kept or not."""
-    segment = v.size // size
-    for t in range(begin, end):
-        source = current[min(t, current.shape[0] - 1)]
-        for dy in range(size):
-            part = slice(dy * segment, (dy + 1) * segment)
-            flowing = source[start + dy * line : start + dy * line + segment]
-            if keep:
-                u_kept, a_kept = kept[0, t - begin + 1, part], kept[1, t - begin + 1, part]
-                _advance_and_keep(flowing, scale[t], constants, v[part], a[part], u_kept, a_kept)
-            else:
-                _advance(flowing, scale[t], constants, v[part], a[part])
-
-
-@_compiled
-def _write(values: Any, target: Any, weight: Any, add: bool) -> None:
-    """Write values, or add them times `weight`."""
-    if add:
-        for i in range(values.size):
-            target[i] += values[i] * weight
-    else:
-        for i in range(values.size):
-            target[i] = _encode(values[i], target)
-
-
-@_parallel
-def backward(
+def _backward(
     current: Any, scale: Any, constants: Any, gradient: Any, result: Any,
-    rows: int, width: int, channels: int, size: int, windows: int, length: int, first_state: bool, quiet: bool,
+    rows: int, width: int, channels: int, size: int, windows: int, first_state: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """dL/dI of all neurons into `result`, from dL/da in `gradient`.
 
     Args:
         current: (S, N) as in `forward`.
         scale: (T,) as in `forward`.
-        constants: `Constants.array`.
+        constants: see the names at the head of this file.
         gradient: (T, N / size²), the gradient on what `forward` wrote.
         result: (S, N), written; where S < T, the sum over the steps of scale[t] dL/dI[t].
         rows: with width, channels and size the `Geometry`.
-        width: windows a row.
-        channels: values a pixel.
+        width: windows per row.
+        channels: values per pixel.
         size: side of a window.
         windows: how many windows to work on together.
-        length: steps of a segment, see `segment_length`.
-        first_state: compute the `2020-10` gradient, not the `2021-03` one.
+        first_state: compute the gradient of `2020-10`, not that of `2021-03`.
         quiet: for `2020-10`: whether the whole layer learns through the surrogate.
     """
-    blocks = (width + windows - 1) // windows
+    runs = (width + windows - 1) // windows
     steps = gradient.shape[0]
     still = current.shape[0] < steps
-    for block in prange(rows * blocks):
-        row, first = block // blocks, (block % blocks) * windows
+    for run in prange(rows * size * runs):
+        across, first = run // runs, (run % runs) * windows
         here = min(windows, width - first)
-        segment = here * size * channels
-        n = size * segment
-        # u and a of a segment's steps, after v and a before them; v and a at the start of every segment; what the scans carry.
-        kept = np.empty((2, length + 1, n), constants.dtype)
-        starts = np.empty(((steps + length - 1) // length, 2, n), constants.dtype)
-        carried = np.zeros((5, n), constants.dtype)
-        g = np.empty((2, segment), constants.dtype)
-        v, a, error, chained, total = carried[0], carried[1], carried[2], carried[3], carried[4]
-        out = (row * width + first) * channels
-        start, line = (row * size * width + first) * size * channels, width * size * channels
-        for index in range(len(starts)):
-            starts[index] = carried[:2]
-            if index < len(starts) - 1:
-                _scan(current, scale, constants, index * length, (index + 1) * length, start, line, size, v, a, kept, False)
-        for index in range(len(starts) - 1, -1, -1):
-            begin, end = index * length, min((index + 1) * length, steps)
-            carried[:2] = starts[index]
-            kept[:, 0] = starts[index]
-            _scan(current, scale, constants, begin, end, start, line, size, v, a, kept, True)
-            for t in range(end - 1, begin - 1, -1):
-                _take_back(gradient[t, out : out + here * channels], g[0], g[1], size, channels, constants[9])
-                for dy in range(size):
-                    part = slice(dy * segment, (dy + 1) * segment)
-                    into = slice(start + dy * line, start + dy * line + segment)
-                    step = a[part]
-                    _step_back(kept, t - begin + 1, part, g[1], v[part], step, error[part], chained[part], constants, first_state, quiet)
-                    if still:
-                        _write(step, total[part], scale[t], True)
-                    else:
-                        _write(step, result[t, into], scale[t], False)
+        line = here * size * channels
+        u = np.zeros((steps + 1, line), constants.dtype)
+        a = np.zeros((steps + 1, line), constants.dtype)
+        carried = np.zeros((2, line), constants.dtype)
+        buffers = np.zeros((4, line), constants.dtype)
+        out = (across // size * width + first) * channels
+        start = (across * width + first) * size * channels
+        for t in range(steps):
+            source = current[min(t, current.shape[0] - 1)]
+            flowing = _decoded(source[start : start + line], buffers[0])
+            _advance_and_keep(flowing, scale[t], constants, u[t], a[t], u[t + 1], a[t + 1])
+        for t in range(steps - 1, -1, -1):
+            g = _decoded(gradient[t, out : out + here * channels], buffers[1])
+            if size > 1:
+                _unpool(g, buffers[2], size, channels, constants[POOLING_GAIN])
+                g = buffers[2]
+            into = result[0 if still else t, start : start + line]
+            step = buffers[3] if still else _room(into, buffers[3])
+            if first_state:
+                _first_step_back(u[t + 1], u[t], g, carried[0], carried[1], step, constants, scale[t], still, quiet)
+            else:
+                _step_back(u[t + 1], u[t], a[t + 1], g, carried[0], carried[1], step, constants, scale[t], still)
+            if not still:
+                _encode(step, into)
         if still:
-            for dy in range(size):
-                into = slice(start + dy * line, start + dy * line + segment)
-                _write(total[dy * segment : (dy + 1) * segment], result[0, into], scale[0], False)
+            into = result[0, start : start + line]
+            _copy(buffers[3], _room(into, buffers[0]))
+            _encode(_room(into, buffers[0]), into)
 
 
-@_parallel
-def synapse(spikes: Any, gain: Any, trace: Any, block: int) -> None:
+def _synapse(spikes: Any, gain: Any, trace: Any, run: int) -> None:
     """The synaptic filter a[t] = a[t-1] + gain (s[t] - a[t-1]) of (T, N) bytes or floats into `trace` (T, N)."""
     size = trace.shape[1]
-    for index in prange((size + block - 1) // block):
-        low, high = index * block, min(size, (index + 1) * block)
+    for index in prange((size + run - 1) // run):
+        low, high = index * run, min(size, (index + 1) * run)
         a = np.zeros(high - low, trace.dtype)
         for t in range(trace.shape[0]):
             now, source = trace[t, low:high], spikes[t, low:high]
             for i in range(high - low):
                 a[i] = a[i] + (trace.dtype.type(source[i]) - a[i]) * gain
                 now[i] = a[i]
+
+
+forward, forward_parallel = compiled(cache=True)(_forward), compiled(cache=True, parallel=True)(_forward)
+backward, backward_parallel = compiled(cache=True)(_backward), compiled(cache=True, parallel=True)(_backward)
+synapse, synapse_parallel = compiled(cache=True)(_synapse), compiled(cache=True, parallel=True)(_synapse)
+"""Each in one thread, which any process may call at any time, and with Numba's threads."""

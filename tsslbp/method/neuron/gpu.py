@@ -52,7 +52,7 @@ class _Launch(NamedTuple):
 
 def _launch(current: Tensor, constants: Neuron, scale: Tensor | None) -> _Launch:
     order = memory_order(current)
-    numbers = torch.from_numpy(kernel_constants(constants, 1, WORKING[current.dtype])).to(current.device)
+    numbers = torch.from_numpy(kernel_constants(constants, WORKING[current.dtype])).to(current.device)
     scales = torch.ones(len(current)) if scale is None else scale
     return _Launch(order, current.detach().permute(order).contiguous(), scales.to(numbers), numbers)
 

@@ -32,7 +32,7 @@ def forward(current, scale, constants, trace, spikes, steps, neurons, current_st
     Args:
         current: pointer to (S, N), any float type.
         scale: pointer to (T,), in the type of `constants`.
-        constants: pointer to `kernels.Constants.array`.
+        constants: pointer to the constants, in the order of `cpu_kernels.py`.
         trace: pointer to (T, N), written.
         spikes: pointer to an int64 a program, written.
         steps: T.
@@ -91,7 +91,7 @@ def backward(
     Args:
         current: as in `forward`, like scale, constants, steps, neurons, current_stride and size.
         scale: pointer to (T,).
-        constants: pointer to `kernels.Constants.array`.
+        constants: pointer to the constants, in the order of `cpu_kernels.py`.
         gradient: pointer to (T, N), the gradient on what `forward` wrote.
         result: pointer to (S, N), written; where `still`, the sum over the steps of scale[t] dL/dI[t].
         potentials: pointer to (T, N), scratch in the type of `constants`.

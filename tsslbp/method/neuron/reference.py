@@ -64,18 +64,20 @@ def tssl_bp(g_a: Tensor, u: Tensor, v_before: Tensor, a: Tensor, neuron: Neuron)
 
 
 def tssl_bp_first_state(g_a: Tensor, u: Tensor, v_before: Tensor, rate: Tensor, neuron: Neuron) -> Tensor:
-    """dL/dI by the rule of the `2020-10` code, the one that was public when the results table appeared.
+    """dL/dI by the rule of the `2020-10` code, the one that was public when the results table appeared, and of `2020-06`.
 
         G[t] = (g_a[t] + s[t] u[t] q[t+1] / tau_m) / tau_s + (1 - 1/tau_s) G[t+1]
         q[t] = g_a[t] where s[t] = 1, else (1 - 1/tau_m) q[t+1]
         dL/dI[t] = G[t] kappa[t] s[t] in a busy layer, G[t] surrogate'(u[t]) in a quiet one
-    with kappa clamped to [-10, 10]; a layer is quiet where `rate` is at most `BUSY_RATE`.
+    with kappa clamped to [-10, 10]; a layer is quiet where `rate` is at most `BUSY_RATE`. In `2020-06`, the code at the paper's
+    submission, the term with q, the intra-neuron dependency, is switched off.
     """
+    intra = 1 / neuron.tau_m if neuron.rule.intra else 0.0
     limit, error, next_q = neuron.rule.sensitivity_limit, torch.zeros_like(u[0]), torch.zeros_like(u[0])
     result = torch.empty_like(u)
     for t in reversed(range(len(u))):
         spiked = u[t] > neuron.threshold
-        through_reset = torch.where(spiked, u[t] * next_q / neuron.tau_m, torch.zeros_like(next_q))
+        through_reset = torch.where(spiked, u[t] * next_q * intra, torch.zeros_like(next_q))
         error = (g_a[t] + through_reset) / neuron.tau_s + (1 - 1 / neuron.tau_s) * error
         next_q = torch.where(spiked, g_a[t], (1 - 1 / neuron.tau_m) * next_q)
         sensitivity = (1 / (u[t] - v_before[t])).clamp(-limit, limit)

@@ -18,7 +18,7 @@ class GradientRule:
     """Which backward rule a neuron follows.
 
     Attributes:
-        first_state: the rule of the `2020-10` code, else that of `2021-03`.
+        first_state: the rule of the `2020-10` and `2020-06` code, else that of `2021-03`.
         quiet_below: a neuron learns through the surrogate where a[t] is below this times 1/tau_s (`2021-03` only).
         intra: whether a spike's reset passes gradient to the spikes before it.
         sensitivity_limit: largest |1 / (u[t] - v[t-1])|.
@@ -33,6 +33,7 @@ class GradientRule:
 GRADIENTS = {
     "2021-03": GradientRule(),
     "2020-10": GradientRule(first_state=True, sensitivity_limit=10.0),
+    "2020-06": GradientRule(first_state=True, intra=False, sensitivity_limit=10.0),
     "surrogate": GradientRule(quiet_below=math.inf),
     "no-warmup": GradientRule(quiet_below=0.0),
     "no-intra": GradientRule(intra=False),
