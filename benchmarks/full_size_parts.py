@@ -35,7 +35,7 @@ from benchmarks.memory_use import peak
 from tsslbp.method.build import build_loss, build_network, build_optimizer
 from tsslbp.settings import load_settings
 from tsslbp.method.batches import load_splits
-from tsslbp.system import prepare_device
+from tsslbp.method.numerics import prepare_device
 from tsslbp.method.step import evaluate, train_step
 
 params, key, processed, steps = sys.argv[1:]

@@ -120,7 +120,7 @@ def measure(settings: Settings, names: Sequence[str], threads: int, progress: Sc
     Raises:
         ValueError: a name that is no model's.
     """
-    from tsslbp.system import prepare_device
+    from tsslbp.method.numerics import prepare_device
 
     cases = [case for case in chosen(settings, names, quick=False)[0] if isinstance(case, NetworkCase)]
     prepare_device(Execution(device="cpu", threads=threads))

@@ -143,7 +143,8 @@ class _Commands:
         _be_quiet(job)
         from benchmarks.contestants import build, rehearse
         from benchmarks.inputs import MADE, load
-        from tsslbp.system import keep_large_blocks, prepare_device
+        from tsslbp.method.numerics import prepare_device
+        from tsslbp.system import keep_large_blocks
 
         prepare_device(Execution(device="cpu", threads=job.threads))  # as the stage `train` does it, and for the peers, too
         self._job, self._build = job, build

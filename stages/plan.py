@@ -22,8 +22,8 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     from rich.table import Table
 
     from tsslbp.costs import measure
+    from tsslbp.method.numerics import prepare_device
     from tsslbp.storage.provenance import device_name
-    from tsslbp.system import prepare_device
 
     models = _models({options.params: settings, **load_studies(options.params)}, options.all)
     if not models:

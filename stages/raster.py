@@ -74,7 +74,7 @@ def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork
         path = settings.folders.checkpoints / key / f"seed-{seed.seed}-final.safetensors"
         if path.exists() and checksum(path, "sha256") == seed.final_weights_sha256:
             words = f"with the weights of {key}, seed {seed.seed}, after epoch {len(seed.history)} (test accuracy {seed.final:.2f} %)"
-            return load_network(settings.model(key), settings.recipe_of(key), settings.dataset_of(key), path), words
+            return load_network(path), words
     return _trained_for_the_picture(settings, key, epochs)
 
 
@@ -84,7 +84,7 @@ def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tupl
     from tsslbp.experiment import ModelRun, train_seed
     from tsslbp.method.build import load_network
     from tsslbp.method.loop import TrainingFailure
-    from tsslbp.system import prepare_device
+    from tsslbp.method.numerics import prepare_device
 
     seed = settings.seeds_of(key)[0]
     with tempfile.TemporaryDirectory() as folder:

@@ -38,8 +38,8 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
 
 def _train(settings: Settings, key: str, params: Path) -> None:
     from tsslbp.experiment import ModelRun
+    from tsslbp.method.numerics import prepare_device
     from tsslbp.storage.records import write_record
-    from tsslbp.system import prepare_device
     from tsslbp.tracking import LiveLog, identity, tracking_store
 
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
@@ -101,8 +101,8 @@ def _record_so_far(settings: Settings, key: str) -> None:
     import torch
 
     from tsslbp.experiment import ModelRun
+    from tsslbp.method.numerics import prepare_device
     from tsslbp.storage.records import write_record
-    from tsslbp.system import prepare_device
 
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
     outcomes = [outcome for seed in settings.seeds_of(key) if (outcome := model.so_far(seed)) is not None]
@@ -127,11 +127,11 @@ def _weights(model: "ModelRun", _key: str, seed: int) -> Mapping[str, Path]:
 def _evaluate(settings: Settings, key: str, path: Path) -> None:
     from tsslbp.experiment import ModelRun
     from tsslbp.method.build import load_network
+    from tsslbp.method.numerics import prepare_device
     from tsslbp.method.step import evaluate
-    from tsslbp.system import prepare_device
 
     device = prepare_device(settings.execution)
-    network = load_network(settings.model(key), settings.recipe_of(key), settings.dataset_of(key), path).to(device)
+    network = load_network(path).to(device)
     model = ModelRun.open(settings, key, device)
     result = evaluate(network, model.splits.test.in_order())
     subset = f" (NOT the official data: {'; '.join(model.data.subset)})" if model.data.subset else ""

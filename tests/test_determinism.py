@@ -88,7 +88,7 @@ def test_the_first_kernel_leaves_the_number_of_threads_alone():
         "import torch\n"
         "from tsslbp.settings import Execution\n"
         "from tsslbp.method.neuron.lif import lif\n"
-        "from tsslbp.system import prepare_device\n"
+        "from tsslbp.method.numerics import prepare_device\n"
         "prepare_device(Execution(threads=1))\n"
         "lif(torch.rand(5, 2, 8), 5.0, 3.0)\n"
         "print(torch.get_num_threads())\n"

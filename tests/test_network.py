@@ -24,7 +24,7 @@ def load(name, **options):
     architecture, padding = NETWORKS[name]
     x, labels = torch.tensor(vector["x"]), torch.tensor(vector["labels"]).long()
     steps, tau_m, tau_s = int(vector["time_steps"]), float(vector["tau_m"]), float(vector["tau_s"])
-    network = SpikingNetwork(architecture, x.shape[-3:], 10, steps, tau_m, tau_s, padding=padding, **options)
+    network = SpikingNetwork(architecture, x.shape[-3:], time_steps=steps, tau_m=tau_m, tau_s=tau_s, padding=padding, **options)
     with torch.no_grad():
         for index, weight in enumerate(network.parameters()):
             weight.copy_(torch.tensor(vector[f"weight_{index}"]))

@@ -14,7 +14,7 @@ import torch
 
 from tsslbp.measures import measure
 from tsslbp.method.batches import Splits, load_splits
-from tsslbp.method.build import build_loss, build_network, build_optimizer
+from tsslbp.method.build import NETWORK, build_loss, build_network, build_optimizer, network_options
 from tsslbp.method.loop import Schedule, train_epochs
 from tsslbp.settings import Dataset, Model, Recipe, Settings, Training, digest
 from tsslbp.storage.checkpoints import TrainingState, load_state, save_state, save_weights
@@ -171,7 +171,13 @@ class ModelRun:
         """Write the weights of a seed after its last epoch, and say what it came to."""
         seed = provenance.seed
         run_id = self.run_id(seed, len(state.history))
-        metadata = {"model": self.key, "architecture": self.model.architecture, "seed": str(seed), "run_id": run_id}
+        metadata = {
+            "model": self.key,
+            "architecture": self.model.architecture,
+            "seed": str(seed),
+            "run_id": run_id,
+            NETWORK: network_options(self.model, self.settings.recipe_of(self.key), self.settings.dataset_of(self.key)),
+        }
         for which, weights in (("best", state.best_weights), ("final", state.weights)):
             save_weights(self.weights_path(seed, which), weights, metadata)
         record = SeedRecord(

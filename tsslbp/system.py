@@ -1,4 +1,4 @@
-"""What the process as a whole is told: the allocator, threads, denormals and the device."""
+"""What the machine offers and how a process uses it: the allocator, compiled code, the device. It decides no bits."""
 
 import ctypes
 import functools
@@ -7,11 +7,10 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-import numba
 import torch
 from numba import njit
 
-from tsslbp.settings import Execution, SettingsError
+from tsslbp.settings import SettingsError
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 _TOP_PAD = 2**28
@@ -57,29 +56,15 @@ def compiled(cache: bool = False, parallel: bool = False) -> Callable[[Any], Any
     return decorate
 
 
-def prepare_device(execution: Execution) -> torch.device:
-    """Set PyTorch's threads, let it flush denormals to zero (decaying gradients reach them), and pick the device.
+def pick_device(wanted: str) -> torch.device:
+    """The device that the settings name; "auto" is the GPU where there is one.
 
     Raises:
         SettingsError: a CUDA device is asked for that is not there.
     """
-    torch.set_flush_denormal(True)
-    _set_threads(torch.get_num_threads() if execution.threads == "auto" else execution.threads)
-    if execution.device == "auto":
+    if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(execution.device)
+    device = torch.device(wanted)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise SettingsError(
-            f"execution.device: got {execution.device!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices; set auto or cpu"
-        )
+        raise SettingsError(f"execution.device: got {wanted!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices; set auto or cpu")
     return device
-
-
-def _set_threads(threads: int) -> None:
-    """Let PyTorch compute with so many threads, now and later.
-
-    Numba and PyTorch may share one OpenMP, and when Numba starts its pool, by default at the first kernel, it sets OpenMP's
-    threads to all there are, PyTorch's too. So the pool is started first.
-    """
-    numba.set_num_threads(1)
-    torch.set_num_threads(threads)

@@ -2,39 +2,50 @@
 
 import importlib
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
+from tsslbp.architecture import Convolution, plan_network
 from tsslbp.method.network import SpikingNetwork
 from tsslbp.method.seeding import weight_generator
 from tsslbp.method.step import Loss, make_optimizer
 from tsslbp.settings import Dataset, Model, Recipe, Training
-from tsslbp.storage.checkpoints import CheckpointError, load_weights
+from tsslbp.storage.checkpoints import CheckpointError, Weights, load_weights
+
+NETWORK = "network"
+"""The entry of a weights file's metadata that holds `network_options`."""
 
 
-def build_network(model: Model, recipe: Recipe, dataset: Dataset, seed: int) -> SpikingNetwork:
-    """Build a model's network, with the initial weights that the seed draws."""
-    return SpikingNetwork(
-        model.architecture,
-        dataset.shape,
-        dataset.classes,
-        model.time_steps,
-        model.tau_m,
-        model.tau_s,
-        model.threshold,
-        model.padding,
-        model.conv_gain,
-        model.dropout,
-        dropout_mask=model.dropout_mask,
-        gradient=recipe.gradient,
-        convolution_init=recipe.convolution_init,
-        precision=model.precision,
-        generator=weight_generator(seed),
-    )
+def network_options(model: Model, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """The arguments of `SpikingNetwork` that decide what it computes, as JSON holds them."""
+    return {
+        "architecture": model.architecture,
+        "input_shape": list(dataset.shape),
+        "classes": dataset.classes,
+        "time_steps": model.time_steps,
+        "tau_m": model.tau_m,
+        "tau_s": model.tau_s,
+        "threshold": model.threshold,
+        "padding": model.padding if isinstance(model.padding, int) else list(model.padding),
+        "conv_gain": model.conv_gain,
+        "dropout": model.dropout,
+        "dropout_mask": model.dropout_mask,
+        "gradient": recipe.gradient,
+        "convolution_init": recipe.convolution_init,
+        "precision": model.precision,
+    }
+
+
+def build_network(
+    model: Model, recipe: Recipe, dataset: Dataset, seed: int, products: Literal["auto", "onednn", "blas"] = "auto"
+) -> SpikingNetwork:
+    """Build a model's network, with the initial weights that the seed draws; `products` as in `products.resolve_products`."""
+    return SpikingNetwork(**network_options(model, recipe, dataset), products=products, generator=weight_generator(seed))
 
 
 def build_loss(model: Model, recipe: Recipe) -> Loss:
-    """Build the loss of a model."""
+    """Build the loss of a model: that of the file in losses/ with the name of its kind."""
     loss: Loss = importlib.import_module(f"tsslbp.method.losses.{model.loss.kind}").from_settings(model.loss, model, recipe)
     return loss
 
@@ -44,17 +55,44 @@ def build_optimizer(model: Model, training: Training, network: SpikingNetwork) -
     return make_optimizer(network, model.learning_rate, betas=training.betas, weight_decay=training.weight_decay)
 
 
-def load_network(model: Model, recipe: Recipe, dataset: Dataset, path: Path) -> SpikingNetwork:
-    """Load the network of a model with weights saved by training, in evaluation mode.
+def load_network(path: str | Path, *, products: Literal["auto", "onednn", "blas"] = "auto") -> SpikingNetwork:
+    """Load a trained network, in evaluation mode, from its weights file alone: the file says what network they are of.
+
+    Loading runs no code of the file.
+
+    Args:
+        path: a `.safetensors` file that training wrote.
+        products: the library of the dense products, see `products.resolve_products`.
 
     Raises:
-        CheckpointError: the file is missing, damaged, or of another network.
+        CheckpointError: the file is missing, damaged, or does not say what network it is of.
+
+    Example:
+        >>> network = load_network("reports/weights/mnist-cnn.safetensors")  # doctest: +SKIP
+        >>> network(images).sum(0).argmax(1)  # images: (B, 1, 28, 28), normalized  # doctest: +SKIP
     """
-    weights, _ = load_weights(path)
-    network = build_network(model, recipe, dataset, seed=0)
+    path = Path(path)
+    weights, metadata = load_weights(path)
+    options = metadata.get(NETWORK)
+    if not isinstance(options, dict):
+        raise CheckpointError(f"weights {path}: do not say what network they are of (no entry {NETWORK!r} in the metadata)")
     try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"weights {path}: do not fit the network {model.architecture}: {reason}") from None
+        _check_shapes(weights, options)
+        network = SpikingNetwork(**options, products=products)
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise CheckpointError(f"weights {path}: the network that they name cannot be built: {error}") from None
+    network.load_state_dict(weights)
     return network.eval()
+
+
+def _check_shapes(weights: Weights, options: dict[str, Any]) -> None:
+    """Compare the weights with the network's layers before any memory is taken for these."""
+    plan = plan_network(options["architecture"], options["input_shape"], options["classes"], options["padding"])
+    expected = {}
+    for index, layer in enumerate(plan):
+        inputs, neurons = layer.input_shape[0], layer.neuron_shape[0]
+        kernel = (layer.spec.kernel, layer.spec.kernel) if isinstance(layer.spec, Convolution) else ()
+        expected[f"layers.{index}.weight"] = (neurons, inputs, *kernel)
+    found = {name: tuple(weight.shape) for name, weight in weights.items()}
+    if found != expected:
+        raise ValueError(f"weights of shapes {found}, but {options['architecture']} has {expected}")

@@ -1,4 +1,4 @@
-"""Layers with weights: a convolution or a product, no bias. They turn traces into current; neuron.py does the rest.
+"""Layers with weights: a convolution or a product, no bias. They turn traces into current; the neurons in neuron/lif.py do the rest.
 
 Tensors are time-first. Image-like traces are (T, B, C, H, W) with channels last in memory, the layout in which
 convolutions over T·B samples are fastest; nothing here copies a large tensor to another layout.
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tsslbp.architecture import Convolution, PlannedLayer
+from tsslbp.method.products import Products, linear
 
 CONVOLUTION_INITS = ("uniform", "kaiming_normal")
 
@@ -41,10 +42,14 @@ class SpikingConvolution(nn.Module):
 
 
 class SpikingLinear(nn.Module):
-    """Current of a dense layer, no bias; initial weights Kaiming normal (fan_in). Images are flattened channel-major."""
+    """Current of a dense layer, no bias; initial weights Kaiming normal (fan_in). Images are flattened channel-major.
 
-    def __init__(self, layer: PlannedLayer, generator: torch.Generator | None = None) -> None:
+    `products` is the library of its product, see products.py.
+    """
+
+    def __init__(self, layer: PlannedLayer, products: Products = "blas", generator: torch.Generator | None = None) -> None:
         super().__init__()
+        self.products = products
         weight = torch.empty(layer.neuron_shape[0], layer.input_shape[0])
         self.weight = nn.Parameter(nn.init.kaiming_normal_(weight, generator=generator))
 
@@ -54,7 +59,7 @@ class SpikingLinear(nn.Module):
         if trace.dim() == 5:
             trace, weight = _flatten_images(trace, weight)
         # One product of S·B rows: with a third dimension PyTorch may choose S small ones.
-        return _over_time(functional.linear(trace.flatten(0, 1), weight), trace)
+        return _over_time(linear(trace.flatten(0, 1), weight, self.products), trace)
 
 
 def _over_time(samples: Tensor, like: Tensor) -> Tensor:

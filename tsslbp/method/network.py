@@ -1,6 +1,7 @@
 """Layer specs and an input shape -> SpikingNetwork: traces in, the output layer's trace out."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from tsslbp.architecture import Convolution, PlannedLayer, plan_network
 from tsslbp.method.layers import SpikingConvolution, SpikingLinear, dropout_mask
 from tsslbp.method.neuron.lif import Neuron, constant_input_scale, spike, synaptic_filter
+from tsslbp.method.products import resolve_products
 from tsslbp.system import keep_large_blocks
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
@@ -30,12 +32,14 @@ class SpikingNetwork(nn.Module):
         conv_gain: factor on the convolutions' initial weights.
         dropout: probability of a zero after every hidden block, in training mode.
         dropout_mask: "row" as the reference draws it for images, or "neuron".
-        gradient: the backward rule, a key of `neuron.GRADIENTS`.
+        gradient: the backward rule, a key of `rules.GRADIENTS`.
         convolution_init: "uniform" or "kaiming_normal".
         precision: "float32" or "bf16": the dtype of products and traces; weights and neurons' state stay float32.
+        products: the library of the dense products, see `products.resolve_products`.
         generator: draws the initial weights; None: PyTorch's default generator.
 
     Attributes:
+        products: the library of the dense products that was chosen.
         firing_rates: of the last forward pass, spikes per neuron and step, a scalar tensor per layer of neurons.
         dropout_generator: draws the dropout masks; None: PyTorch's default generator.
 
@@ -47,6 +51,7 @@ class SpikingNetwork(nn.Module):
         self,
         architecture: str,
         input_shape: Sequence[int],
+        *,
         classes: int = 10,
         time_steps: int = 5,
         tau_m: float = 5.0,
@@ -55,11 +60,11 @@ class SpikingNetwork(nn.Module):
         padding: int | Sequence[int] = 0,
         conv_gain: float = 1.0,
         dropout: float = 0.0,
-        *,
         dropout_mask: str = "row",
         gradient: str = "2021-03",
         convolution_init: str = "uniform",
         precision: str = "float32",
+        products: Literal["auto", "onednn", "blas"] = "auto",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -73,7 +78,8 @@ class SpikingNetwork(nn.Module):
         self.plan = plan_network(architecture, input_shape, classes, padding)
         self.input_shape = tuple(input_shape)
         self.neuron = Neuron(tau_m, tau_s, threshold, gradient)
-        self.layers = nn.ModuleList(_build(layer, conv_gain, convolution_init, generator) for layer in self.plan)
+        self.products = resolve_products(products)
+        self.layers = nn.ModuleList(self._build(layer, conv_gain, convolution_init, generator) for layer in self.plan)
         self.time_steps, self.dropout, self.dropout_mask = time_steps, dropout, dropout_mask
         self.precision: torch.dtype = PRECISIONS[precision]
         self.dropout_generator: torch.Generator | None = None
@@ -115,14 +121,19 @@ class SpikingNetwork(nn.Module):
             raise ValueError(
                 f"input of shape {tuple(x.shape)}: expected (B, {channels}, {height}, {width}), or (T, B, {channels}, {height}, {width}) for events"
             )
+        if x.dim() == 4 and not x.is_floating_point():
+            raise ValueError(f"still images of {x.dtype}: expected floating point, normalized; bytes are for events, (T, B, C, H, W)")
+        if x.dtype not in (torch.uint8, torch.float32, torch.float64, torch.bfloat16, torch.float16):
+            raise ValueError(f"events of {x.dtype}: expected floating point or bytes, 0 or 1")
+        if 0 in x.shape:
+            raise ValueError(f"input of shape {tuple(x.shape)}: there is no sample or no step in it")
         weight = next(self.parameters())
         dtype = torch.bfloat16 if self.precision == torch.bfloat16 else weight.dtype
         if x.dim() == 4:
             return x.unsqueeze(0).to(dtype), constant_input_scale(self.time_steps, self.neuron.tau_s)
         return synaptic_filter(x, self.neuron.tau_s).to(dtype), None
 
-
-def _build(layer: PlannedLayer, conv_gain: float, convolution_init: str, generator: torch.Generator | None) -> nn.Module:
-    if isinstance(layer.spec, Convolution):
-        return SpikingConvolution(layer, conv_gain, convolution_init, generator)
-    return SpikingLinear(layer, generator)
+    def _build(self, layer: PlannedLayer, conv_gain: float, convolution_init: str, generator: torch.Generator | None) -> nn.Module:
+        if isinstance(layer.spec, Convolution):
+            return SpikingConvolution(layer, conv_gain, convolution_init, generator)
+        return SpikingLinear(layer, self.products, generator)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tsslbp.method.checks import NotFiniteError, check_finite, check_labels, check_weights
 from tsslbp.method.network import SpikingNetwork
+from tsslbp.method.update import gradient_norm, update_weights
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -16,7 +17,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def make_optimizer(
     network: SpikingNetwork, lr: float, *, betas: tuple[float, float] = (0.9, 0.999), weight_decay: float = 0.01
 ) -> torch.optim.AdamW:
-    """Make AdamW with the reference's settings, as PyTorch's fused single pass over the weights.
+    """Make AdamW with the reference's settings.
 
     Args:
         network: whose weights are trained.
@@ -75,13 +76,10 @@ def optimize(
     value = loss(trace, labels)
     optimizer.zero_grad()
     value.backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+    norm = gradient_norm(network.parameters())
     if norm.device.type == "cpu":
         _refuse_not_finite(value, norm)
-    optimizer.step()
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight.clamp_(-weight_limit, weight_limit)
+    update_weights(optimizer, norm, clip_norm, weight_limit)
     return value.detach(), norm, trace.detach().sum(0)
 
 

@@ -103,7 +103,7 @@ def _check_bytes(path: Path) -> None:
             raise ValueError("an entry is marked as what it is not")
 
 
-def save_weights(path: Path, weights: Weights, metadata: dict[str, str]) -> None:
+def save_weights(path: Path, weights: Weights, metadata: dict[str, Any]) -> None:
     """Write weights as safetensors, whole or not at all; `metadata` says what network they are of."""
     # One entry, because safetensors writes several in random order: equal weights are to be equal files.
     described = {METADATA: json.dumps(metadata, sort_keys=True)}
@@ -112,7 +112,7 @@ def save_weights(path: Path, weights: Weights, metadata: dict[str, str]) -> None
         partial.write_bytes(content)
 
 
-def load_weights(path: Path) -> tuple[Weights, dict[str, str]]:
+def load_weights(path: Path) -> tuple[Weights, dict[str, Any]]:
     """Read what `save_weights` wrote: the weights and the metadata.
 
     Raises:
@@ -121,6 +121,8 @@ def load_weights(path: Path) -> tuple[Weights, dict[str, str]]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
+            if not isinstance(metadata, dict):
+                raise ValueError(f"its entry {METADATA!r} is not a mapping")
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a dict
     except (OSError, ValueError, RecursionError, safetensors.SafetensorError) as error:
         raise CheckpointError(

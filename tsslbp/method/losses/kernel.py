@@ -49,7 +49,7 @@ class KernelLoss:
         >>> loss = KernelLoss(time_steps=5, tau_s=3.0)
         >>> silent = torch.zeros(5, 2, 10)  # T, B, classes: no output neuron fired
         >>> round(loss(silent, torch.tensor([3, 7])).item(), 3)
-        0.648
+        0.536
     """
 
     def __init__(self, time_steps: int, tau_s: float, desired_train: Sequence[int] | None = None, target_filterings: int = 2) -> None:

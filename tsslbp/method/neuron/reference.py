@@ -11,6 +11,11 @@ from torch import Tensor
 from tsslbp.method.neuron.rules import BUSY_RATE, POOLING_GAIN, SURROGATE_LIMIT, SURROGATE_WIDTH, Neuron
 
 
+def is_possible(current: Tensor) -> bool:
+    """Whether this module takes the tensor: any floating-point one."""
+    return current.is_floating_point()
+
+
 def synapse_step(a: Tensor, spikes: Tensor, tau_s: float) -> Tensor:
     """One step of the filter, in the form whose rounding is the reference's."""
     return a + (spikes - a) * (1 / tau_s)
