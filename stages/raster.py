@@ -104,9 +104,7 @@ def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tupl
             f"not with the weights of the table's {key}, which was not run, but with some trained for this picture alone: {epochs} "
             f"{'epoch' if epochs == 1 else 'epochs'} of seed {seed} on these data (test accuracy {final:.2f} %)"
         )
-        return load_network(
-            settings.model(key), settings.recipe_of(key), settings.dataset_of(key), training.weights_path(seed, "final")
-        ), words
+        return load_network(training.weights_path(seed, "final")), words
 
 
 def _spikes(network: "SpikingNetwork", names: Sequence[str], binned: "NDArray[Any]", time_steps: int) -> "dict[str, NDArray[Any]]":
