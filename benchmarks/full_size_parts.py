@@ -17,6 +17,7 @@ import numpy as np
 from tsslbp.data import recordings
 from tsslbp.data.archives import open_zip, read_entry
 from tsslbp.data.events import SENSOR, Events, read_events, write_events
+from tsslbp.data.readers import list_members
 from tsslbp.progress import Progress
 from tsslbp.settings import Settings
 from tsslbp.settings.schema import Dataset
@@ -90,7 +91,7 @@ class Archives:
         if not source.exists():
             raise ValueError(f"{source}: missing; run the download stage of nmnist, or name another archive with --archive")
         with open_zip(source) as archive:
-            members = recordings.list_members(source, archive, 10)
+            members = list_members(source, archive, 10)
             originals = [(member.label, read_events(read_entry(archive, member.name))) for member in members]
         generator = np.random.default_rng(0)
         for split, size in sizes.items():

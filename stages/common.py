@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tsslbp.settings import Execution, Settings, load_settings
+from tsslbp.settings import Execution, Settings, SettingsError, load_settings
 from tsslbp.storage.files import WriteError
 
 
@@ -33,7 +33,7 @@ def run(
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error comes from")
     options = parser.parse_args(arguments)
     try:
-        main(load_settings(options.params), options)
+        main(_checked_settings(options.params), options)
     except KeyboardInterrupt:
         _fail(parser, "interrupted; the same command goes on from here", 130)
     except (ValueError, OSError, MemoryError) as error:
@@ -41,6 +41,16 @@ def run(
             raise
         _fail(parser, f"{error}{_remedy(error)}" or "not enough memory", 1)
     sys.exit(0)
+
+
+def _checked_settings(params: Path) -> Settings:
+    """Load the settings and check what only `tsslbp.data.kinds` knows of them."""
+    from tsslbp.data.kinds import check_datasets
+
+    settings = load_settings(params)
+    if problems := check_datasets(settings.datasets):
+        raise SettingsError("\n".join(f"{params}: {problem}" for problem in problems))
+    return settings
 
 
 def tracking_folder(settings: Settings, params: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Stage `preprocess`: the raw files of one dataset -> compact arrays: `python -m stages.preprocess --dataset mnist`."""
+"""Stage `preprocess`: convert the raw files of one dataset into compact arrays: `python -m stages.preprocess --dataset mnist`."""
 
 import argparse
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
     """Take the recording and the network, and write what the raster shows."""
-    from tsslbp.data.events import bin_events, stabilize
-    from tsslbp.data.stored import load_record
+    from tsslbp.data.events import bin_events
+    from tsslbp.data.processed import load_record
+    from tsslbp.data.recordings import prepare
     from tsslbp.report.figures.curves import layer_names
     from tsslbp.report.figures.recording import FILE_NAME, Recording, save_recording
     from tsslbp.storage.provenance import git_commit
@@ -35,8 +36,8 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     name, events = _recording(settings, model.dataset, options.recording)
     data = load_record(settings.folders.data / "processed" / model.dataset)
     network, weights = _network(settings, options.model, options.epochs)
-    stable = stabilize(events)
-    binned = bin_events(stable, model.time_steps, dataset.window_us)
+    stable = prepare(events, dataset)
+    binned = bin_events(stable, model.time_steps, dataset.window_us, dataset.shape)
     subset = f" (not the official data: {'; '.join(data.subset)})" if data.subset else ""
     source = (
         f"Data: {dataset.title}{subset}, {data.checksum[:10]}, test recording {name}, n = 1. Network: {model.architecture}, "
@@ -48,19 +49,18 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     print(f"written: {path}; `python -m stages.report` draws it\n{source}")
 
 
-def _recording(settings: Settings, dataset: str, index: int) -> "tuple[str, Events]":
+def _recording(settings: Settings, key: str, index: int) -> "tuple[str, Events]":
     """A test recording's name in its archive, and its events as they were recorded."""
-    from tsslbp.data.archives import open_zip, read_entry
-    from tsslbp.data.events import read_events
-    from tsslbp.data.recordings import list_members
-    from tsslbp.data.sources import verify
+    from tsslbp.data.kinds import EventKind, kind_of, raw_files
 
-    path = verify(dataset, settings.dataset(dataset), settings.folders.data / "raw" / dataset)[1].path
-    with open_zip(path) as archive:
-        members = list_members(path, archive, settings.dataset(dataset).classes)
-        if not 0 <= index < len(members):
-            raise ValueError(f"--recording {index}: {path} has {len(members)}, numbered from 0")
-        return members[index].name, read_events(read_entry(archive, members[index].name))
+    dataset, kind = settings.dataset(key), kind_of(key, settings.dataset(key))
+    assert isinstance(kind, EventKind)
+    path = raw_files(key, dataset, settings.folders.data / "raw" / key)[1].path
+    members = kind.reader.members(path, dataset.classes)
+    if not 0 <= index < len(members):
+        raise ValueError(f"--recording {index}: {path} has {len(members)}, numbered from 0")
+    name = members[index].name
+    return name, next(kind.reader.read(path, [name], dataset.shape))
 
 
 def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork, str]":

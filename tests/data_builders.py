@@ -9,8 +9,8 @@ import pytest
 
 from tsslbp.data.digits import idx_bytes
 from tsslbp.data.events import EVENT, write_events
+from tsslbp.data.images import IMAGE_FILES
 from tsslbp.data.preprocessing import preprocess
-from tsslbp.data.sources import IMAGE_FILES
 from tsslbp.progress import Silent
 from tsslbp.settings import CountLossSettings, Dataset, KernelLossSettings, Model
 
@@ -24,7 +24,7 @@ def image_dataset(**changes) -> Dataset:
 
 def event_dataset(**changes) -> Dataset:
     values = {"title": "Events", "kind": "simulated-events", "shape": (2, 34, 34), "classes": 10, "train_samples": 13, "test_samples": 7}
-    return Dataset(**(values | {"time_steps": 100, "window_us": 3000} | changes))
+    return Dataset(**(values | {"time_steps": 100, "window_us": 3000, "stabilize": True} | changes))
 
 
 def make_model(dataset: Dataset, time_steps: int = 5, batch_size: int = 4) -> Model:
@@ -88,12 +88,23 @@ def write_recordings(folder: Path, dataset: Dataset, seed: int = 0) -> dict[str,
     return written
 
 
-def preprocess_small(dataset, root, workers=1):
-    return preprocess("small", dataset, root / "raw", root / "processed", workers, Silent())
+class Said(Silent):
+    """A `Progress` that keeps what it is told in a list."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def preprocess_small(dataset, root, workers=1, told=None):
+    progress = Silent() if told is None else Said(told)
+    return preprocess("small", dataset, root / "raw", root / "processed", workers, progress)
 
 
 def restored(folder, index):
-    """Label and rows (step, polarity, y, x) of one stored recording."""
+    """Label and rows (step, polarity, y, x) of one processed recording."""
     arrays = {name: np.load(folder / f"{name}.npy") for name in ("cells", "offsets", "steps", "labels")}
     cells = arrays["cells"][arrays["offsets"][index] : arrays["offsets"][index + 1]]
     steps = arrays["steps"][index].astype(int)

@@ -4,14 +4,14 @@ import hashlib
 from pathlib import Path
 
 from tsslbp.data.sources import fetch
-from tsslbp.data.transfer import Patience
+from tsslbp.data.transfer import RetryPolicy
 from tsslbp.settings import Dataset, SourceFile, Subset
 
 KEY = "letters"
 NAME = "letters.bin"
 BODY = bytes(range(256)) * 40
 SUBSET = BODY[:1000]
-HURRIED = Patience(connect=1.0, read=1.0, attempts=3, backoff=0.01, offline=0.3)
+HURRIED = RetryPolicy(connect=1.0, read=1.0, attempts=3, backoff=0.01, offline=0.3)
 
 
 def md5(data):
@@ -38,5 +38,5 @@ class Place:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
-    def fetch(self, *urls, mirror=False, patience=HURRIED):
-        return fetch(KEY, make_dataset(*urls), self.raw, self.incoming, self.mirror if mirror else None, patience=patience)[0]
+    def fetch(self, *urls, mirror=False, policy=HURRIED):
+        return fetch(KEY, make_dataset(*urls), self.raw, self.incoming, self.mirror if mirror else None, policy=policy)[0]

@@ -58,5 +58,5 @@ def test_an_array_of_objects_is_never_loaded(tmp_path):
 def test_an_archive_of_arrays_is_no_array(tmp_path):
     with (tmp_path / "a.npy").open("wb") as file:
         np.savez(file, a=np.zeros(3))
-    with pytest.raises(ValueError, match=r"a\.npy: no single array"):
+    with pytest.raises(ValueError, match=r"a\.npy: several arrays"):
         load_array(tmp_path / "a.npy", np.float64, (3,))

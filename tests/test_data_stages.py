@@ -12,6 +12,7 @@ from rich.console import Console
 
 from stages.common import run, worker_count
 from stages.display import ScreenProgress, describe
+from tsslbp.data.images import IMAGE_FILES
 from tsslbp.settings import Execution
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ def params(tmp_path):
     settings["folders"] = {name: str(tmp_path / name) for name in settings["folders"]}
     settings["datasets"]["letters"] = settings["datasets"]["digits"] | {
         "kind": "idx",
-        "files": [{"name": "train-images-idx3-ubyte.gz", "md5": "0" * 32, "urls": []}],
+        "files": [{"name": f"{name}.gz", "md5": "0" * 32, "urls": []} for name in IMAGE_FILES],
     }
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(settings))
@@ -62,9 +63,9 @@ def test_a_user_s_mistake_gives_a_message_and_no_traceback(params, name, argumen
     assert "Traceback" not in done.stderr
 
 
-def test_a_mirror_that_is_no_folder_is_told(params):
+def test_a_mirror_that_is_not_a_folder_is_told(params):
     done = stage("download", "--params", params, "--dataset", "letters", TSSLBP_MIRROR="/no/such/folder")
-    assert "warning: TSSLBP_MIRROR is /no/such/folder, which is no folder" in done.stderr
+    assert "warning: TSSLBP_MIRROR is /no/such/folder, which is not a folder" in done.stderr
     assert "/no/such/folder/letters/train-images-idx3-ubyte.gz: missing" in done.stderr
     assert done.returncode == 1
 

@@ -5,8 +5,7 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
 from tsslbp.data.digits import enlarge, make_digits, write_digits
-from tsslbp.data.images import read_idx_split
-from tsslbp.data.sources import IMAGE_FILES
+from tsslbp.data.images import IMAGE_FILES, read_idx_split
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.faulty_server import serving, status, whole
 from tests.fuzzing import CodeRan, code_ran
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
-from tsslbp.data.sources import RAW_FILES
+from tsslbp.data.kinds import KINDS
 
 SHAPES = {"cifar": [3, 32, 32], "events": [2, 34, 34], "idx": [1, 4, 5]}
 
@@ -76,7 +76,7 @@ def add_dataset(project: Project, kind: str, data: bytes, urls: tuple[str, ...] 
     """A dataset of this kind whose every file holds these bytes, with their right checksum."""
     settings = yaml.safe_load(project.params.read_text())
     channels = 0 if kind == "events" else SHAPES[kind][0]
-    names = RAW_FILES[kind]
+    names = list(KINDS[kind].files.values())
     settings["datasets"]["hostile"] = {
         "title": "H",
         "kind": kind,
@@ -86,7 +86,7 @@ def add_dataset(project: Project, kind: str, data: bytes, urls: tuple[str, ...] 
         "test_samples": 5,
         "mean": [0.5] * channels,
         "std": [0.5] * channels,
-        **({"time_steps": 30, "window_us": 3000} if kind == "events" else {}),
+        **({"time_steps": 30, "window_us": 3000, "stabilize": True} if kind == "events" else {}),
         "files": [{"name": name, "md5": hashlib.md5(data).hexdigest(), "urls": list(urls)} for name in names],
     }
     project.params.write_text(yaml.safe_dump(settings))
@@ -109,11 +109,11 @@ def fails_with_one_line(project: Project, capsys, *command: str, left: frozenset
 def test_a_hostile_archive_is_one_line_and_nothing_else(project, capsys, case):
     kind, data, message = HOSTILE[case]
     add_dataset(project, kind, data)
-    for name in RAW_FILES[kind]:
+    for name in KINDS[kind].files.values():
         (project.folder / "data/raw/hostile" / name).write_bytes(data)
     left = frozenset({"data/.preprocess-hostile.lock", "data/processed"})
     line = fails_with_one_line(project, capsys, "preprocess", "--dataset", "hostile", left=left)
-    assert f"data/raw/hostile/{RAW_FILES[kind][0]}" in line
+    assert f"data/raw/hostile/{next(iter(KINDS[kind].files.values()))}" in line
     assert re.search(message, line), line
 
 
@@ -159,7 +159,7 @@ def test_the_download_stage_takes_the_sources_in_their_order_and_replaces_what_i
         add_dataset(project, "cifar", b"letters", urls)
         assert run_stage(project.folder, "download", "--dataset", "hostile") == 0
         assert [path for path, _ in server.requests] == ["/first", "/page", "/right"]
-        raw = project.folder / "data/raw/hostile" / RAW_FILES["cifar"][0]
+        raw = project.folder / "data/raw/hostile" / KINDS["cifar"].files["archive"]
         raw.write_bytes(b"lettres")
         assert run_stage(project.folder, "download", "--dataset", "hostile") == 0
         assert raw.read_bytes() == b"letters"

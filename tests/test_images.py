@@ -35,7 +35,7 @@ def test_idx_files_read_back(tmp_path_factory, array, packed):
         (struct.pack(">HBBI", 0, 8, 1, 5) + b"123456", r"trailing bytes: 6 for the 5 of shape \(5,\)"),
         (struct.pack(">HBB4I", 0, 8, 4, *[1 << 16] * 4), "missing bytes: 0 for the 18446744073709551616"),
         (struct.pack(">HBB4I", 0, 8, 4, *[1 << 31] * 4), "missing bytes"),
-        (struct.pack(">HBBI", 0, 8, 1, 0), r"shape \(0,\) is not one of a dataset"),
+        (struct.pack(">HBBI", 0, 8, 1, 0), r"shape \(0,\) is not that of a dataset"),
     ],
 )
 def test_a_damaged_idx_file_is_named(tmp_path, data, message):
@@ -135,12 +135,12 @@ def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(tmp_path, ca
     ("batch", "message"),
     [
         ([], "a pickled list, expected a dictionary"),
-        ({}, "'data' is no array"),
-        ({"data": np.zeros((2, 3071), np.uint8), "labels": [1, 2]}, "'data' is no array of rows of 3072 bytes"),
-        ({"data": np.zeros((2, 3072), np.uint8), "labels": [1]}, "'labels' is no list of 2 numbers"),
-        ({"data": np.zeros((2, 3072), np.uint8), "labels": [1, 256]}, "'labels' is no list"),
-        ({"data": np.zeros((2, 3072), np.uint8), "labels": [1, "2"]}, "'labels' is no list"),
-        ({"data": np.zeros((2, 3072), np.uint8)}, "'labels' is no list"),
+        ({}, "'data' is not an array"),
+        ({"data": np.zeros((2, 3071), np.uint8), "labels": [1, 2]}, "'data' is not an array of rows of 3072 bytes"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [1]}, "'labels' is not a list of 2 numbers"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [1, 256]}, "'labels' is not a list"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [1, "2"]}, "'labels' is not a list"),
+        ({"data": np.zeros((2, 3072), np.uint8)}, "'labels' is not a list"),
     ],
 )
 def test_a_batch_of_another_form_is_named(tmp_path, batch, message):

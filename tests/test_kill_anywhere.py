@@ -41,7 +41,7 @@ from tests.project import MODEL, Project
 from tests.source_builders import md5
 from tests.tracking_helpers import contents
 from tsslbp.data.digits import write_digits
-from tsslbp.data.sources import IMAGE_FILES
+from tsslbp.data.images import IMAGE_FILES
 from tsslbp.tracking import tracking_store
 
 pytestmark = pytest.mark.slow

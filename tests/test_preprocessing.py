@@ -10,7 +10,7 @@ from tests.data_builders import image_dataset, needs_mirror, restored, write_ima
 from tests.data_builders import preprocess_small as run
 from tsslbp.data.events import bin_events, read_events, stabilize
 from tsslbp.data.preprocessing import preprocess
-from tsslbp.data.sources import SourceError
+from tsslbp.data.raw_files import SourceError
 from tsslbp.progress import Silent
 from tsslbp.settings import load_settings
 from tsslbp.storage.records import DataRecord
@@ -52,12 +52,23 @@ def test_the_checksum_follows_the_raw_files(tmp_path):
     assert len(checksums) == 2
 
 
+ARRAYS = {
+    "d69e13c1bb": "046cbddce4eceed3b7dd95287e41f372",  # MNIST
+    "212a3b6dff": "1b6edb6636d55b2a29728c46de429fca",  # Fashion-MNIST
+    "7c28ee4aa4": "ad525dcf11725a9849200703ca839b7f",  # a subset of CIFAR-10
+    "8c006ec29e": "d6b73c598d32d04598cb25f0e9812eb9",  # a subset of N-MNIST
+}
+"""Raw files -> their arrays: training runs of weeks ago depend on each of these bytes."""
+
+
 @needs_mirror
 def test_the_real_data_are_read(tmp_path):
     mirror, settings = Path(os.environ["TSSLBP_MIRROR"]), load_settings(Path(__file__).parents[1] / "params.yaml")
     for key in ("mnist", "fashion_mnist", "cifar10", "nmnist"):
         record = preprocess(key, settings.dataset(key), mirror / key, tmp_path / key, 1, Silent())
         assert record.subset or (record.train_samples, record.test_samples) == (60_000, 10_000)
+        assert record.empty_recordings == 0
+        assert record.arrays == ARRAYS.get(record.checksum[:10], record.arrays)
     # MNIST's first digits, as every text on it shows them.
     assert np.load(tmp_path / "mnist/train/labels.npy")[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert np.load(tmp_path / "mnist/train/images.npy").mean() / 255 == pytest.approx(0.1307, abs=1e-4)

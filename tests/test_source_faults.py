@@ -21,10 +21,10 @@ from tests.faulty_server import (
 )
 from tests.servers import free_port
 from tests.source_builders import BODY, KEY, NAME, Place, md5
-from tsslbp.data.sources import SourceError
-from tsslbp.data.transfer import Patience
+from tsslbp.data.raw_files import SourceError
+from tsslbp.data.transfer import RetryPolicy
 
-IMPATIENT = Patience(connect=1, read=0.2, attempts=2, backoff=0.01, offline=20)
+IMPATIENT = RetryPolicy(connect=1, read=0.2, attempts=2, backoff=0.01, offline=20)
 WRONG = bytes(len(BODY))
 
 
@@ -90,7 +90,7 @@ def place(tmp_path):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_costs_nothing_where_another_source_is_right(place, server, fault):
     first, second = server.at(f"/{fault}", FAULTS[fault][0]), server.at("/right", whole(BODY))
-    place.fetch(first, second, patience=IMPATIENT)
+    place.fetch(first, second, policy=IMPATIENT)
     assert place.target.read_bytes() == BODY
     assert server.requests[0][0] == f"/{fault}"
     assert server.requests[-1][0] == "/right"
@@ -101,7 +101,7 @@ def test_a_fault_of_the_only_source_is_named_and_leaves_no_file(place, server, f
     answer, reason = FAULTS[fault]
     url = server.at(f"/{fault}", answer)
     with pytest.raises(SourceError) as error:
-        place.fetch(url, patience=IMPATIENT)
+        place.fetch(url, policy=IMPATIENT)
     (line,) = [line for line in str(error.value).splitlines() if url in line]
     assert re.search(reason, line), line
     assert not place.target.exists()
@@ -111,7 +111,7 @@ def test_where_all_fail_each_source_stands_in_the_error_in_its_order(place, serv
     urls = [f"http://127.0.0.1:{free_port()}/closed", *(server.at(f"/{fault}", answer) for fault, (answer, _) in FAULTS.items())]
     place.put(place.target, b"damaged on disk")
     with pytest.raises(SourceError) as error:
-        place.fetch(*urls, mirror=True, patience=IMPATIENT)
+        place.fetch(*urls, mirror=True, policy=IMPATIENT)
     first, *reasons, last = str(error.value).splitlines()
     assert NAME in first
     assert [line.strip().split(": ")[0] for line in reasons] == [str(place.target), str(place.mirror / KEY / NAME), *urls]
@@ -122,24 +122,24 @@ def test_where_all_fail_each_source_stands_in_the_error_in_its_order(place, serv
 
 
 def test_a_server_that_is_slow_but_steady_is_waited_for(place, server):
-    place.fetch(server.at("/f", dripping(BODY, 1024, pause=0.05)), patience=IMPATIENT)
+    place.fetch(server.at("/f", dripping(BODY, 1024, pause=0.05)), policy=IMPATIENT)
     assert place.target.read_bytes() == BODY
 
 
 def test_a_rest_of_other_bytes_is_thrown_away_and_all_is_fetched_again(place, server):
-    place.fetch(server.at("/f", in_turn(truncated(BODY, 4000), wrong_rest, whole(BODY))), patience=IMPATIENT)
+    place.fetch(server.at("/f", in_turn(truncated(BODY, 4000), wrong_rest, whole(BODY))), policy=IMPATIENT)
     assert place.target.read_bytes() == BODY
     assert [asked for _, asked in server.requests] == [None, "bytes=4000-", None]
 
 
 def test_a_server_that_knows_no_ranges_sends_all_again(place, server):
-    place.fetch(server.at("/f", in_turn(truncated(BODY, 4000), whole(BODY))), patience=IMPATIENT)
+    place.fetch(server.at("/f", in_turn(truncated(BODY, 4000), whole(BODY))), policy=IMPATIENT)
     assert place.target.read_bytes() == BODY
     assert [asked for _, asked in server.requests] == [None, "bytes=4000-"]
 
 
 def test_a_server_that_hangs_up_all_the_time_is_used_to_the_end(place, server):
     """Every attempt brings something, so none of them counts as a failure in a row."""
-    place.fetch(server.at("/f", ranged(BODY, at_most=500)), patience=IMPATIENT)
+    place.fetch(server.at("/f", ranged(BODY, at_most=500)), policy=IMPATIENT)
     assert place.target.read_bytes() == BODY
     assert len(server.requests) == -(-len(BODY) // 500)

@@ -5,7 +5,9 @@ import pytest
 
 from tests.faulty_server import serving, whole
 from tests.source_builders import BODY, KEY, NAME, SUBSET, Place, make_dataset, md5
-from tsslbp.data.sources import SourceError, combined_checksum, verify
+from tsslbp.data.kinds import raw_files
+from tsslbp.data.raw_files import SourceError, combined_checksum
+from tsslbp.settings import SettingsError
 
 
 @pytest.fixture
@@ -93,20 +95,22 @@ def make_cifar(place, data, **changes):
     return make_dataset(name=name).model_copy(update=changes)
 
 
-def test_verify_accepts_what_fetch_accepts(place):
-    assert verify(KEY, make_cifar(place, BODY), place.raw)[0].note is None
-    assert verify(KEY, make_cifar(place, SUBSET), place.raw)[0].note == "1,000 of 10,240 letters"
+def test_raw_files_accepts_what_fetch_accepts(place):
+    assert raw_files(KEY, make_cifar(place, BODY), place.raw)[0].note is None
+    assert raw_files(KEY, make_cifar(place, SUBSET), place.raw)[0].note == "1,000 of 10,240 letters"
 
 
-def test_verify_names_what_is_wrong(place):
-    with pytest.raises(SourceError, match=r"tar\.gz: checksum .*; run the download stage of letters again"):
-        verify(KEY, make_cifar(place, b"wrong"), place.raw)
+def test_raw_files_names_what_is_wrong(place):
+    with pytest.raises(
+        SourceError, match=r"tar\.gz: checksum .*; run the download stage of letters again\. .*`subsets` in datasets\.letters\.files"
+    ):
+        raw_files(KEY, make_cifar(place, b"wrong"), place.raw)
     with pytest.raises(SourceError, match=r"elsewhere/cifar-10-python\.tar\.gz: missing; run the download stage"):
-        verify(KEY, make_cifar(place, BODY), place.raw / "elsewhere")
-    with pytest.raises(SourceError, match=r"datasets\.letters\.files: cifar-10-python\.tar\.gz is not listed"):
-        verify(KEY, make_cifar(place, BODY, files=make_dataset().files), place.raw)
+        raw_files(KEY, make_cifar(place, BODY), place.raw / "elsewhere")
+    with pytest.raises(SettingsError, match=r"datasets\.letters\.files: letters\.bin needs a role; kind cifar has: archive"):
+        raw_files(KEY, make_cifar(place, BODY, files=make_dataset().files), place.raw)
 
 
 def test_the_combined_checksum_depends_on_every_file_and_their_order(place):
-    one, other = (verify(KEY, make_cifar(place, data), place.raw)[0] for data in (BODY, SUBSET))
+    one, other = (raw_files(KEY, make_cifar(place, data), place.raw)[0] for data in (BODY, SUBSET))
     assert len({combined_checksum(files) for files in ([one], [other], [one, other], [other, one])}) == 4

@@ -11,7 +11,7 @@ import pytest
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
 from tests.tracking_helpers import client_of
-from tsslbp.data.sources import IMAGE_FILES
+from tsslbp.data.images import IMAGE_FILES
 from tsslbp.storage.records import ModelRecord, read_record
 from tsslbp.tracking import tracking_store
 

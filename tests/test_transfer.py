@@ -1,14 +1,16 @@
 import gzip
-import socket
 import time
 
 import pytest
-import requests
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 from tests.faulty_server import in_turn, ranged, redirect, serving, status, truncated, whole
+from tests.servers import free_port
 from tests.source_builders import BODY, HURRIED, KEY, NAME, Place, make_dataset, md5
-from tsslbp.data.sources import SourceError, fetch
-from tsslbp.data.transfer import Patience
+from tsslbp.data.raw_files import SourceError
+from tsslbp.data.sources import fetch
+from tsslbp.data.transfer import RetryPolicy
 from tsslbp.settings import SourceFile
 
 
@@ -55,7 +57,7 @@ def test_a_packed_file_is_not_unpacked_on_the_way(place, server):
     packed = gzip.compress(BODY, mtime=0)
     source = SourceFile(name="f.gz", md5=md5(packed), urls=(server.at("/f.gz", whole(packed, Content_Encoding="gzip")),))
     dataset = make_dataset().model_copy(update={"files": (source,)})
-    fetch(KEY, dataset, place.raw, place.incoming, patience=HURRIED)
+    fetch(KEY, dataset, place.raw, place.incoming, policy=HURRIED)
     assert (place.raw / "f.gz").read_bytes() == packed
 
 
@@ -96,12 +98,6 @@ def test_a_server_that_sends_another_part_than_asked_is_not_trusted(place, serve
     assert place.target.read_bytes() == BODY
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_without_network_it_fails_fast_and_says_what_to_do(place):
     with pytest.raises(SourceError) as error:
         place.fetch(f"http://127.0.0.1:{free_port()}/f")
@@ -109,19 +105,48 @@ def test_without_network_it_fails_fast_and_says_what_to_do(place):
     assert f"set TSSLBP_MIRROR to a folder that holds {KEY}/{NAME} (it is not set now)" in str(error.value)
 
 
-def test_where_packets_vanish_the_patience_is_for_all_sources_together(place, monkeypatch):
-    def vanish(*arguments, **options):
-        time.sleep(0.1)
-        raise requests.ConnectTimeout("timed out")
+def test_where_packets_vanish_the_time_is_for_all_sources_together(place, monkeypatch):
+    def vanish(connection):
+        time.sleep(0.05)
+        raise ConnectTimeoutError(connection, "timed out")
 
-    monkeypatch.setattr(requests, "get", vanish)
+    monkeypatch.setattr(HTTPConnection, "connect", vanish)
     began = time.monotonic()
     with pytest.raises(SourceError) as error:
-        place.fetch(*(f"http://127.0.0.1/{index}" for index in range(40)), patience=Patience(backoff=0.01, offline=0.25))
+        place.fetch(*(f"http://127.0.0.1/{index}" for index in range(40)), policy=RetryPolicy(backoff=0.01, offline=0.25))
     assert time.monotonic() - began < 2
     assert str(error.value).count("not tried: no network") > 30
 
 
 def test_a_dead_server_does_not_keep_from_the_next(place, server):
-    place.fetch(f"http://127.0.0.1:{free_port()}/f", server.at("/f", whole(BODY)), patience=Patience(backoff=0.01, offline=10))
+    place.fetch(f"http://127.0.0.1:{free_port()}/f", server.at("/f", whole(BODY)), policy=RetryPolicy(backoff=0.01, offline=10))
     assert place.target.read_bytes() == BODY
+
+
+def test_a_busy_server_that_asks_for_an_hour_is_left_for_the_next(place, server):
+    def busy(handler):
+        handler.reply(429, Retry_After="3600")
+
+    began = time.monotonic()
+    place.fetch(server.at("/busy", busy), server.at("/f", whole(BODY)))
+    assert time.monotonic() - began < 5
+    assert place.target.read_bytes() == BODY
+
+
+def test_a_server_that_throws_its_own_parts_away_is_given_up(place, server):
+    def another_part(handler):
+        if handler.headers.get("Range") is None:
+            truncated(BODY, 4000)(handler)
+        else:
+            handler.reply(206, BODY[5000:], Content_Range=f"bytes 5000-{len(BODY) - 1}/{len(BODY)}")
+
+    with pytest.raises(SourceError, match=r"truncated: 4000|another part"):
+        place.fetch(server.at("/f", another_part), policy=RetryPolicy(backoff=0.01, attempts=4))
+    assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_server_is_asked_as_often_as_the_policy_says(place, server, attempts):
+    with pytest.raises(SourceError, match="HTTP 503"):
+        place.fetch(server.at("/f", status(503)), policy=RetryPolicy(backoff=0.01, attempts=attempts))
+    assert len(server.requests) == attempts

@@ -1,7 +1,8 @@
-"""Archives, checked before anything is read from them; nothing is ever unpacked to the disk.
+"""Read archives after a check of every entry; nothing is ever unpacked to the disk.
 
-An archive is refused as a whole when one entry could not be what a dataset holds: a path that leads out of the archive, a
-link, a device, more data than declared, or a few bytes that claim to be gigabytes.
+An archive is refused as a whole when one entry cannot belong to a dataset: a path that leads out of the archive, a link, a
+device, more data than declared, or a few bytes that claim to be gigabytes. What packing programs add or change without harm
+is accepted: the files that a Mac puts beside the others, backslashes in place of slashes, one more folder around everything.
 """
 
 import gzip
@@ -11,8 +12,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -22,9 +22,9 @@ class Limits:
     """What an archive may hold.
 
     Attributes:
-        total: bytes of all entries, unpacked. N-MNIST's Train.zip, the largest of all, holds 1.3 GB.
-        entry: bytes of one entry. CIFAR-10's batches have 31 MB, MNIST's training images 47 MB.
-        ratio: unpacked to packed size of one entry. Event records reach 1.3, images 10; deflate at its most 1,032.
+        total: bytes of all entries, unpacked; N-MNIST's Train.zip, the largest archive, holds 1.3 GB.
+        entry: bytes of one entry; CIFAR-10's batches have 31 MB, MNIST's training images 47 MB.
+        ratio: unpacked size of one entry divided by its packed size; events reach 1.3, images 10, and deflate allows 1,032.
     """
 
     total: int = 1 << 32
@@ -33,57 +33,81 @@ class Limits:
 
 
 class ArchiveError(ValueError):
-    """An archive that is damaged or holds what no dataset holds; the message names archive and entry."""
+    """An archive that is damaged, or holds what a dataset cannot hold; the message names archive and entry."""
 
 
 _DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, struct.error, EOFError, NotImplementedError),
     *(ValueError, LookupError, OverflowError, RecursionError),
 )
-"""What the readers of the standard library let out when a file is damaged: their own errors, and those of what they call."""
+"""What the readers of the standard library raise for a damaged file: their own errors, and those of what they call."""
+
+
+def entry_path(name: str) -> str:
+    """Return the path of an entry with slashes; some programs on Windows write backslashes.
+
+    >>> entry_path("Train\\\\0\\\\00001.bin")
+    'Train/0/00001.bin'
+    """
+    return name.replace("\\", "/")
+
+
+def is_metadata(name: str) -> bool:
+    """Tell whether an entry is what a Mac packs beside each file: `__MACOSX/...` or `._...`.
+
+    >>> is_metadata("__MACOSX/Train/0/._00001.bin"), is_metadata("Train/0/00001.bin")
+    (True, False)
+    """
+    parts = PurePosixPath(entry_path(name)).parts
+    return "__MACOSX" in parts or bool(parts and parts[-1].startswith("._"))
 
 
 def check_name(archive: Path, name: str) -> None:
-    """Refuse an entry whose path is absolute, leads upwards, or is written for another system.
+    """Refuse an entry whose path is absolute or leads upwards, and one whose name cannot be that of a file.
 
     Raises:
         ArchiveError: names archive and entry.
     """
-    windows = PureWindowsPath(name)
-    if not name or name.startswith("/") or windows.drive or "\\" in name or "\0" in name or ".." in PurePosixPath(name).parts:
+    path = entry_path(name)
+    if not path or "\0" in path:
+        raise ArchiveError(f"{archive}: entry {name!r} {'has a zero byte in its name' if path else 'has no name'}; refused")
+    if path.startswith("/") or PureWindowsPath(path).drive or ".." in PurePosixPath(path).parts:
         raise ArchiveError(f"{archive}: entry {name!r} leads out of the archive; refused")
 
 
-@contextmanager
-def open_zip(path: Path, limits: Limits | None = None) -> Iterator[zipfile.ZipFile]:
-    """Open a zip archive, after a check of every entry that it lists.
+def open_zip(path: Path, limits: Limits | None = None) -> zipfile.ZipFile:
+    """Open a zip archive after a check of every entry that it lists; close it, or use it in a `with` block.
 
     Raises:
         ArchiveError: the archive is damaged, or an entry is refused.
+        OSError: the file cannot be read.
     """
     try:
         archive = zipfile.ZipFile(path)
     except _DAMAGED as error:
-        raise ArchiveError(f"{path}: no readable zip archive ({error})") from None
-    with archive:
+        raise ArchiveError(f"{path}: not a readable zip archive ({error})") from None
+    try:
         _check_zip(path, archive, limits or Limits())
-        yield archive
+    except BaseException:
+        archive.close()
+        raise
+    return archive
 
 
 def _check_zip(path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
     seen: set[str] = set()
     for entry in archive.infolist():
         check_name(path, entry.filename)
-        if entry.filename in seen:
-            raise ArchiveError(f"{path}: entry {entry.filename!r} stands there twice")
-        seen.add(entry.filename)
+        if entry_path(entry.filename) in seen:
+            raise ArchiveError(f"{path}: entry {entry.filename!r} appears twice")
+        seen.add(entry_path(entry.filename))
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise ArchiveError(f"{path}: entry {entry.filename!r} is a link or a device; refused")
         if entry.flag_bits & 0x1:
             raise ArchiveError(f"{path}: entry {entry.filename!r} is encrypted")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            # The others are unpacked without a limit: 4 KB of bzip2 can be gigabytes, whatever the entry declares.
+            # The other methods unpack without a limit: 4 KB of bzip2 can become gigabytes, whatever the entry declares.
             raise ArchiveError(f"{path}: entry {entry.filename!r} is packed by method {entry.compress_type}, not by deflate; refused")
         if entry.file_size > limits.entry or entry.file_size > limits.ratio * max(entry.compress_size, 1):
             raise ArchiveError(f"{path}: entry {entry.filename!r} claims {entry.file_size:,} bytes in {entry.compress_size:,}; refused")
@@ -103,7 +127,7 @@ def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
     entry = archive.getinfo(name)
     try:
         with archive.open(entry) as file:
-            # One byte more than declared: the check of the checksum happens at the end of the data only.
+            # One byte more than declared: zipfile checks the checksum only at the end of the data.
             data = file.read(entry.file_size + 1)
     except (*_DAMAGED, OSError, RuntimeError) as error:
         raise ArchiveError(f"{archive.filename}: entry {name!r} is damaged ({error})") from None
@@ -113,7 +137,7 @@ def read_entry(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 class _Capped(io.RawIOBase):
-    """A stream that fails after `limit` bytes: what a packed file unpacks to is known only afterwards."""
+    """A stream that fails after `limit` bytes: how long a packed file is becomes known only at its end."""
 
     def __init__(self, stream: gzip.GzipFile, path: Path, limit: int) -> None:
         self._stream, self._path, self._left = stream, path, limit
@@ -147,8 +171,16 @@ def read_gzip(path: Path, limits: Limits | None = None) -> bytes:
 def read_tar(path: Path, names: Collection[str], limits: Limits | None = None) -> dict[str, bytes]:
     """Read the named entries of a .tar.gz archive into memory, after a check of each entry on the way.
 
+    Args:
+        path: the archive.
+        names: paths within the archive; each may lie in further folders.
+        limits: what the archive may hold.
+
+    Returns:
+        The content of each entry by its name in `names`.
+
     Raises:
-        ArchiveError: the archive is damaged, an entry is refused, or a name is missing or stands there twice.
+        ArchiveError: the archive is damaged, an entry is refused, or a name is missing or appears twice.
     """
     limits = limits or Limits()
     found: dict[str, bytes] = {}
@@ -159,10 +191,11 @@ def read_tar(path: Path, names: Collection[str], limits: Limits | None = None) -
             with tarfile.open(fileobj=stream, mode="r|") as archive:
                 for entry in archive:
                     _check_tar_entry(path, entry, limits)
-                    if entry.name in found:
-                        raise ArchiveError(f"{path}: entry {entry.name!r} stands there twice")
-                    if entry.name in names and (file := archive.extractfile(entry)) is not None:
-                        found[entry.name] = file.read()
+                    name = _wanted(entry.name, names)
+                    if name in found:
+                        raise ArchiveError(f"{path}: entry {name!r} appears twice")
+                    if name is not None and (file := archive.extractfile(entry)) is not None:
+                        found[name] = file.read()
             stream.read()  # gzip's own checksum comes last
     except ArchiveError:
         raise
@@ -171,6 +204,14 @@ def read_tar(path: Path, names: Collection[str], limits: Limits | None = None) -
     if missing := sorted(set(names) - found.keys()):
         raise ArchiveError(f"{path}: entry {missing[0]!r} is missing")
     return found
+
+
+def _wanted(entry: str, names: Collection[str]) -> str | None:
+    """Return the one of `names` that an entry is, in whatever folder it lies; None for any other entry."""
+    if is_metadata(entry):
+        return None
+    path = f"/{entry_path(entry)}"
+    return next((name for name in names if path.endswith(f"/{name}")), None)
 
 
 def _check_tar_entry(path: Path, entry: tarfile.TarInfo, limits: Limits) -> None:

@@ -1,4 +1,4 @@
-"""Arrays on disk in numpy's .npy format: written as they grow, read without pickles and checked for what they should be."""
+"""Arrays on disk in numpy's .npy format: written as they grow, read without pickles, checked for type and shape."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,12 @@ from numpy.typing import DTypeLike, NDArray
 
 
 class GrowingArray:
-    """A .npy file that grows along its first axis; until it is closed well it holds no samples.
+    """A .npy file that grows along its first axis; it declares no rows until it is closed without an error.
 
     Args:
         path: the file, replaced if it is there.
-        dtype: of its elements.
-        row_shape: shape of what one index of the first axis holds.
+        dtype: type of its elements.
+        row_shape: shape of one row, which is what an index of the first axis holds.
     """
 
     def __init__(self, path: Path, dtype: DTypeLike, row_shape: tuple[int, ...] = ()) -> None:
@@ -25,7 +25,7 @@ class GrowingArray:
         self._data_start = self._write_header(0)
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Add rows at the end; they must have the dtype and shape of the others already."""
+        """Add rows at the end; they must already have the dtype and shape of the others."""
         if rows.dtype != self.dtype or rows.shape[1:] != self.row_shape:
             raise ValueError(f"rows of {rows.dtype} {rows.shape[1:]} for an array of {self.dtype} {self.row_shape}")
         self._file.write(np.ascontiguousarray(rows).data)
@@ -54,7 +54,7 @@ def load_array(path: Path, dtype: DTypeLike, shape: Sequence[int | None], mapped
         path: the file.
         dtype: the type it must have.
         shape: the shape it must have, None for an axis of any length.
-        mapped: leave the array on disk, to be read where it is needed.
+        mapped: leave the array on disk; what is used of it is read then.
 
     Raises:
         ValueError: the file is missing, damaged, or another array than expected; the message names it.
@@ -64,7 +64,7 @@ def load_array(path: Path, dtype: DTypeLike, shape: Sequence[int | None], mapped
     except Exception as error:  # a damaged header is Python to numpy, and a file that begins like a zip archive is one
         raise ValueError(f"{path}: missing or damaged ({error})") from None
     if not isinstance(array, np.ndarray) or array.dtype != np.dtype(dtype) or not _matches(array.shape, shape):
-        got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "no single array"
+        got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "several arrays"
         raise ValueError(f"{path}: {got}, expected {np.dtype(dtype)} {tuple('any' if size is None else size for size in shape)}")
     return np.asarray(array)
 

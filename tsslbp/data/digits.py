@@ -1,7 +1,7 @@
-"""Handwriting that needs no download: scikit-learn's 1,797 digits of 8x8 pixels, enlarged to MNIST's 28x28.
+"""Make a dataset of handwriting that needs no download: scikit-learn's 1,797 digits of 8x8 pixels, enlarged to MNIST's 28x28.
 
 Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998. They are
-written as MNIST's own four IDX files, unpacked, so that what reads MNIST reads them.
+written as MNIST's own four IDX files, unpacked, so that the reader of MNIST reads them.
 """
 
 import struct
@@ -13,8 +13,7 @@ from scipy import ndimage
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from tsslbp.data.images import UNSIGNED_BYTE, Split
-from tsslbp.data.sources import IMAGE_FILES
+from tsslbp.data.images import IMAGE_FILES, UNSIGNED_BYTE, Split
 from tsslbp.storage.files import whole_file
 from tsslbp.storage.folders import write_errors_named
 
@@ -25,7 +24,7 @@ BRIGHTEST = 16  # of the original pixels, which count dots in 4x4 squares
 
 
 def make_digits() -> tuple[Split, Split]:
-    """The digits, 1,437 for training and 360 for testing, every class in the same proportion; images are (N, 1, 28, 28)."""
+    """Return the digits, 1,437 for training and 360 for testing, every class in the same proportion; images are (N, 1, 28, 28)."""
     digits = load_digits()
     enlarged, labels = enlarge(digits.images), digits.target.astype(np.uint8)
     train, test = train_test_split(np.arange(len(labels)), test_size=TEST_SAMPLES, stratify=labels, random_state=SPLIT_SEED)
@@ -33,7 +32,7 @@ def make_digits() -> tuple[Split, Split]:
 
 
 def enlarge(images: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Enlarge images of (N, 8, 8), values 0 to 16, to (N, 28, 28), values 0 to 255, by cubic splines between pixel centres."""
+    """Enlarge images of (N, 8, 8), values 0 to 16, to (N, 28, 28), values 0 to 255, by cubic splines between pixel centers."""
     # Zooming is linear and the same along rows and columns: one matrix (28, 8), found by zooming the unit vectors.
     zoom = ndimage.zoom(np.eye(images.shape[1]), (SIDE / images.shape[1], 1), order=3, mode="grid-constant", grid_mode=True)
     smooth = zoom @ images @ zoom.T
@@ -49,5 +48,5 @@ def write_digits(folder: Path) -> None:
 
 
 def idx_bytes(array: NDArray[np.uint8]) -> bytes:
-    """An array of bytes in the IDX format; see `images.read_idx`."""
+    """Return an array of bytes in the IDX format; see `images.read_idx`."""
     return struct.pack(f">HBB{array.ndim}I", 0, UNSIGNED_BYTE, array.ndim, *array.shape) + array.tobytes()

@@ -1,10 +1,11 @@
-"""Still images: MNIST's IDX files and CIFAR-10's batches read into uint8 arrays, samples first: (N, C, H, W) and (N,).
+"""Read still images, MNIST's IDX files and CIFAR-10's batches, into uint8 arrays, samples first: (N, C, H, W) and (N,).
 
 Formats: IDX, https://yann.lecun.com/exdb/mnist ("file formats"); CIFAR-10, https://www.cs.toronto.edu/~kriz/cifar.html.
 """
 
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
@@ -20,6 +21,8 @@ Bytes = NDArray[np.uint8]
 UNSIGNED_BYTE = 0x08  # the only type of IDX data that the datasets use
 MOST_DIMENSIONS = 4  # MNIST's images have 3, its labels 1
 CIFAR_FOLDER = "cifar-10-batches-py"
+IMAGE_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+"""MNIST's own names for its four files, unpacked."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Split:
 
 
 def read_idx(path: Path) -> Bytes:
-    """Read an IDX file of unsigned bytes, packed where its name ends with ".gz".
+    """Read an IDX file of unsigned bytes; a file whose name ends with ".gz" is unpacked first.
 
     Returns:
         The array, in the shape that the file's header gives.
@@ -54,7 +57,7 @@ def read_idx(path: Path) -> Bytes:
         problem = "missing" if received < expected else "trailing"
         raise ValueError(f"{path}: {problem} bytes: {received} for the {expected} of shape {shape}")
     if expected > Limits().entry or 0 in shape:
-        raise ValueError(f"{path}: shape {shape} is not one of a dataset")
+        raise ValueError(f"{path}: shape {shape} is not that of a dataset")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
@@ -69,6 +72,15 @@ def read_idx_split(images: Path, labels: Path) -> Split:
         if array.ndim != dimensions:
             raise ValueError(f"{path}: has {array.ndim} dimensions, expected {dimensions}")
     return Split(pixels[:, None], classes)
+
+
+def read_idx_splits(paths: Sequence[Path]) -> tuple[Split, Split]:
+    """Read training and test images from four IDX files: training images and labels, test images and labels.
+
+    Raises:
+        ValueError: see `read_idx_split`.
+    """
+    return read_idx_split(paths[0], paths[1]), read_idx_split(paths[2], paths[3])
 
 
 def read_cifar(path: Path) -> tuple[Split, Split]:
@@ -95,9 +107,9 @@ def _read_batch(where: str, data: bytes) -> Split:
         raise ValueError(f"{where}: refused: {error}") from None
     pixels, labels = batch.get("data"), batch.get("labels")
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 2 or pixels.shape[1] != 3 * 32 * 32:
-        raise ValueError(f"{where}: 'data' is no array of rows of 3072 bytes")
+        raise ValueError(f"{where}: 'data' is not an array of rows of 3072 bytes")
     if not _are_bytes(labels) or len(labels) != len(pixels):
-        raise ValueError(f"{where}: 'labels' is no list of {len(pixels)} numbers from 0 to 255")
+        raise ValueError(f"{where}: 'labels' is not a list of {len(pixels)} numbers from 0 to 255")
     return Split(pixels.reshape(-1, 3, 32, 32), np.array(labels, np.uint8))
 
 

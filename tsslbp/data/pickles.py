@@ -1,6 +1,6 @@
-"""Pickles read without running what they name: CIFAR-10 is published as pickled dictionaries of numpy arrays.
+"""Read pickles without running what they name; CIFAR-10 is published as pickled dictionaries of numpy arrays.
 
-Whatever a pickle wants to call, it gets one of two stand-ins that only take notes, or nothing at all.
+Whatever a pickle wants to call, it gets a stand-in that only takes notes, or an error.
 """
 
 import io
@@ -24,11 +24,11 @@ class _NotedDtype:
         self.code = code.decode("latin-1") if isinstance(code, bytes) else code
 
     def __setstate__(self, state: object) -> None:
-        """Byte order and alignment do not matter for bytes."""
+        """Ignore byte order and alignment, which do not matter for bytes."""
 
 
 class _NotedArray:
-    """Stands in for numpy.ndarray: notes what the pickle says of the array; `restored` builds it."""
+    """Stands in for numpy.ndarray: notes what the pickle says of the array, and `restored` builds it."""
 
     def __init__(self, *_: object) -> None:
         self.state: object = None
@@ -37,7 +37,7 @@ class _NotedArray:
         self.state = state
 
     def restored(self) -> NDArray[np.uint8]:
-        """The array, if it is one of unsigned bytes and as long as its shape says."""
+        """Return the array, if it is one of unsigned bytes and as long as its shape says."""
         match self.state:
             case (_, tuple(shape), _NotedDtype(code="u1" | "uint8" | "|u1" | "B"), bool(columns_first), bytes(data)):
                 sizes = [size for size in shape if isinstance(size, int) and size >= 0]
@@ -47,20 +47,19 @@ class _NotedArray:
 
 
 def _latin(text: object, encoding: object) -> bytes:
-    """Stands in for _codecs.encode, by which protocol 2 stores bytes."""
+    """Stand in for _codecs.encode, by which protocol 2 stores bytes."""
     if isinstance(text, str) and encoding == "latin1":
         return text.encode("latin-1")
     raise UnsafePickleError("it encodes text in an unknown way")
 
 
 _STAND_INS = {
-    ("numpy.core.multiarray", "_reconstruct"): _NotedArray,  # numpy before 2.0, and so the official files
+    ("numpy.core.multiarray", "_reconstruct"): _NotedArray,  # numpy before 2.0, which wrote the official files
     ("numpy._core.multiarray", "_reconstruct"): _NotedArray,
     ("numpy", "ndarray"): _NotedArray,
     ("numpy", "dtype"): _NotedDtype,
     ("_codecs", "encode"): _latin,
 }
-
 
 MEMO_WRITES = ("PUT", "BINPUT", "LONG_BINPUT")
 
@@ -76,7 +75,7 @@ class _Reader(pickle.Unpickler):
 
 
 def _check_claims(data: bytes) -> None:
-    """Refuse what claims memory that its own length cannot account for: the unpickler would believe it, and fill it with zeros."""
+    """Refuse a pickle that claims more memory than its length accounts for; the unpickler would allocate it."""
     for opcode, argument, _ in pickletools.genops(data):  # which raises a ValueError where fewer bytes follow than claimed
         if opcode.name in MEMO_WRITES and isinstance(argument, int) and argument > len(data):
             raise UnsafePickleError(f"it numbers an object {argument}, but has {len(data)} bytes")
@@ -86,7 +85,7 @@ def read_pickle(data: bytes) -> dict[str, Any]:
     """Read a pickled dictionary; its keys become text, its arrays of unsigned bytes numpy arrays.
 
     Raises:
-        ValueError: the data are no such pickle; the message says what is wrong with them.
+        ValueError: the data are not such a pickle; the message says what is wrong.
     """
     try:
         _check_claims(data)
@@ -94,7 +93,7 @@ def read_pickle(data: bytes) -> dict[str, Any]:
     except ValueError:
         raise
     except Exception as error:  # whatever a damaged pickle makes the interpreter of pickles do
-        raise ValueError(f"no readable pickle ({error})") from None
+        raise ValueError(f"not a readable pickle ({error})") from None
     if not isinstance(value, dict):
         raise ValueError(f"a pickled {type(value).__name__}, expected a dictionary")
     return {

@@ -1,4 +1,4 @@
-"""A simulated event camera looks at the digits as N-MNIST's camera looked at MNIST.
+"""Simulate an event camera that looks at the digits as N-MNIST's camera looked at MNIST.
 
 The camera turns through three saccades of 105 ms, so that the scene moves over its 34x34 pixels along a triangle: 3.5 pixels
 to the right and 7 down, 3.5 to the right and 7 up, 7 to the left. A pixel reports an event whenever the logarithm of its
@@ -6,7 +6,7 @@ brightness has changed by a threshold since its last event: ON when brighter, OF
 Delbruck, IEEE JSSC 2008, doi 10.1109/JSSC.2007.914337). Brightness is computed every 2.5 ms; in between its logarithm
 is a straight line, from which an event's microsecond follows.
 
-The recordings go into Train.zip and Test.zip in N-MNIST's layout and format, so that what reads N-MNIST reads them.
+The recordings go into Train.zip and Test.zip in N-MNIST's layout and format, so that the reader of N-MNIST reads them.
 """
 
 import math
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tsslbp.data.digits import make_digits
 from tsslbp.data.events import EVENT, SACCADE_US, SENSOR, SHIFT_X, SHIFT_Y, Events, write_events
 from tsslbp.data.images import Split
-from tsslbp.data.sources import EVENT_FILES
+from tsslbp.data.readers import EVENT_FILES
 from tsslbp.progress import Progress
 from tsslbp.storage.files import whole_file
 from tsslbp.storage.folders import write_errors_named
@@ -41,7 +41,7 @@ NOISE_EVENTS = 60  # events from nothing in a recording, on average
 
 
 def scene_path() -> NDArray[np.float64]:
-    """Where the scene is, (steps, 2) in pixels to the right and down, at every STEP_US from 0 to the end of the saccades."""
+    """Return where the scene is, (steps, 2) in pixels to the right and down, at every STEP_US from 0 to the end of the saccades."""
     time = np.arange(0, DURATION_US + 1, STEP_US)
     corners = np.array([0, SACCADE_US, 2 * SACCADE_US, DURATION_US])
     right = np.interp(time, corners, [0, SHIFT_X, 2 * SHIFT_X, 0])
@@ -50,7 +50,7 @@ def scene_path() -> NDArray[np.float64]:
 
 
 def simulate(image: NDArray[np.uint8], seed: tuple[int, ...]) -> Events:
-    """One recording of an image.
+    """Simulate one recording of an image.
 
     Args:
         image: (28, 28), 0 to 255.
@@ -79,7 +79,7 @@ def _noise(generator: np.random.Generator) -> NDArray[np.int32]:
 
 @njit(cache=True, nogil=True)
 def _log_brightness(scene: NDArray[np.float64], x: float, y: float) -> float:
-    """The logarithm of what falls on a pixel: the scene, linearly between its own pixels and dark outside, and the DARK share."""
+    """Return the logarithm of what falls on a pixel: the scene, linear between its pixels and dark outside, and the DARK share."""
     left, top = math.floor(x), math.floor(y)
     right_share, bottom_share = x - left, y - top
     total = DARK
@@ -94,7 +94,7 @@ def _log_brightness(scene: NDArray[np.float64], x: float, y: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _events_of_changes(scene: NDArray[np.float64], path: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Rows (x, y, p, t) of the events that the moving scene causes, pixel by pixel."""
+    """Return rows (x, y, p, t) of the events that the moving scene causes, pixel by pixel."""
     events = np.empty((4096, 4), np.int64)
     count = 0
     for y in range(SENSOR):

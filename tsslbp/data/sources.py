@@ -1,10 +1,9 @@
-"""The raw files of a dataset: found, fetched and verified against the checksums in params.yaml.
+"""Fetch the raw files of a dataset, from a mirror or its URLs, and verify them against the checksums in params.yaml.
 
-A file counts as had only under its own name in the raw folder, and it gets that name only once its checksum is right. What
-is on its way (`.name.partial`) or was refused (`name.refused`) lies in another folder.
+A file gets its own name in the raw folder only once its checksum is right. What is on its way (`.name.partial`) or was
+refused (`name.refused`) lies in another folder.
 """
 
-import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,36 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tsslbp.data.transfer import Downloader, Patience, TransferError
+from tsslbp.data.raw_files import RawFile, SourceError, accepted, repacked_advice
+from tsslbp.data.transfer import Downloader, RetryPolicy, TransferError
 from tsslbp.progress import Progress, Silent
 from tsslbp.settings import Dataset, SourceFile
 from tsslbp.storage.files import checksum
 from tsslbp.storage.folders import write_errors_named
 
-IMAGE_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-EVENT_FILES = ("Train.zip", "Test.zip")
-RAW_FILES: dict[str, tuple[str, ...]] = {
-    "idx": tuple(f"{name}.gz" for name in IMAGE_FILES),
-    "digits": IMAGE_FILES,
-    "cifar": ("cifar-10-python.tar.gz",),
-    "events": EVENT_FILES,
-    "simulated-events": EVENT_FILES,
-}
-"""The raw files of each kind of dataset, in the order in which they are read and their checksums combined."""
 MISSING = "missing"
-
-
-class SourceError(ValueError):
-    """A raw file that cannot be had, or is not what it should be; the message lists what was tried."""
-
-
-@dataclass(frozen=True)
-class RawFile:
-    """A verified raw file; `note` says what is missing where it is a known subset of the official file."""
-
-    path: Path
-    md5: str
-    note: str | None = None
 
 
 def fetch(
@@ -51,62 +28,34 @@ def fetch(
     incoming: Path,
     mirror: Path | None = None,
     progress: Progress | None = None,
-    patience: Patience | None = None,
+    policy: RetryPolicy | None = None,
 ) -> tuple[RawFile, ...]:
     """Bring every file of a dataset into `folder`: from there itself, from the mirror, or from its URLs in turn.
 
     Args:
         key: the dataset's name; files of the mirror lie in `<mirror>/<key>/`.
-        dataset: lists the files.
+        dataset: its settings, which list the files.
         folder: where verified files go.
         incoming: where partial and refused files go; on the same file system as `folder`.
-        mirror: only read, never written.
+        mirror: a folder that is read and never written.
         progress: told of every file and every refusal.
-        patience: how long to wait for servers.
+        policy: how often to ask servers, and how long to wait for them.
+
+    Returns:
+        The files, in the order of the settings.
 
     Raises:
-        SourceError: a file could be had from nowhere; the message gives the reason for each place.
+        SourceError: no place has a right file; the message gives the reason for each.
         OSError: a folder cannot be written.
     """
     progress = progress or Silent()
-    downloader = Downloader(progress, patience or Patience())
+    downloader = Downloader(progress, policy or RetryPolicy())
     folder.mkdir(parents=True, exist_ok=True)
     incoming.mkdir(parents=True, exist_ok=True)
     files = tuple(_Search(key, source, folder, incoming, mirror, progress, downloader).run() for source in dataset.files)
     with suppress(OSError):  # it still holds refused files
         incoming.rmdir()
     return files
-
-
-def verify(key: str, dataset: Dataset, folder: Path) -> tuple[RawFile, ...]:
-    """The raw files of a dataset in the order of `RAW_FILES`; generated ones, which no manifest lists, as they are.
-
-    Raises:
-        SourceError: a file is missing, wrong or not listed; the message names it.
-    """
-    listed = {source.name: source for source in dataset.files}
-    files = []
-    for name in RAW_FILES[dataset.kind]:
-        path = folder / name
-        if not path.is_file():
-            raise SourceError(f"{path}: missing; run the download stage of {key}")
-        md5 = checksum(path)
-        if dataset.files and name not in listed:
-            raise SourceError(f"datasets.{key}.files: {name} is not listed; a dataset of kind {dataset.kind} needs it")
-        if dataset.files and md5 not in _accepted(listed[name]):
-            raise SourceError(f"{path}: checksum {md5}, expected {listed[name].md5}; run the download stage of {key} again")
-        files.append(RawFile(path, md5, _accepted(listed[name])[md5] if dataset.files else None))
-    return tuple(files)
-
-
-def combined_checksum(files: Sequence[RawFile]) -> str:
-    """One name for all raw files: the SHA-256 over their checksums in order."""
-    return hashlib.sha256("".join(file.md5 for file in files).encode()).hexdigest()
-
-
-def _accepted(source: SourceFile) -> dict[str, str | None]:
-    """Every checksum that is right, with the note that goes with it."""
-    return {subset.md5: subset.note for subset in source.subsets} | {source.md5: None}
 
 
 @dataclass(frozen=True)
@@ -148,7 +97,7 @@ class _Search:
         raise SourceError(self._explain(reasons))
 
     def _found(self, place: str, md5: str) -> RawFile:
-        note = _accepted(self.source)[md5]
+        note = accepted(self.source)[md5]
         origin = "already there" if place == str(self.target) else f"from {place}"
         self.progress.say(f"{self.target}: {origin}, checksum right" + (f"; a subset: {note}" if note else ""))
         return RawFile(self.target, md5, note)
@@ -167,9 +116,9 @@ class _Search:
 
     def _download(self, url: str) -> str:
         # A download that was killed between its last byte and its new name is complete already.
-        if not (self.partial.exists() and checksum(self.partial) in _accepted(self.source)):
+        if not (self.partial.exists() and checksum(self.partial) in accepted(self.source)):
             resumed = self.downloader.download(url, self.partial)
-            if resumed and checksum(self.partial) not in _accepted(self.source):
+            if resumed and checksum(self.partial) not in accepted(self.source):
                 # The old part may have been the wrong one: the server gets a second chance to send it all.
                 self.partial.unlink()
                 self.downloader.download(url, self.partial)
@@ -183,7 +132,7 @@ class _Search:
 
     def _checked(self, path: Path) -> str:
         md5 = checksum(path)
-        if md5 in _accepted(self.source):
+        if md5 in accepted(self.source):
             return md5
         with path.open("rb") as file:
             start = file.read(64).lstrip().lower()
@@ -200,7 +149,8 @@ class _Search:
     def _explain(self, reasons: Sequence[str]) -> str:
         name, where = self.source.name, "it is not set now" if self.mirror is None else f"it is {self.mirror} now"
         tried = "\n".join(f"  {reason}" for reason in reasons)
+        repacked = f" {repacked_advice(self.key)}" if any(": checksum" in reason for reason in reasons) else ""
         return (
             f"{self.key}: {name} could not be had from anywhere:\n{tried}\n"
-            f"Put the file there by hand, or set TSSLBP_MIRROR to a folder that holds {self.key}/{name} ({where})."
+            f"Put the file there by hand, or set TSSLBP_MIRROR to a folder that holds {self.key}/{name} ({where}).{repacked}"
         )

@@ -1,7 +1,9 @@
-"""One URL into a partial file: retries, resuming, and the reason in words when it does not work.
+"""Download one URL into a partial file, going on from what it holds, and say in words why it does not work.
 
-requests does the HTTP, not pooch: pooch's downloader keeps the response to itself, so one cannot see whether a server went
-on from the partial file (206) or started over (200).
+urllib3's Retry asks again where there was no answer or the server was busy. It does not look at a body that breaks off: the
+rest of that is asked for here, with a range.
+requests does the HTTP, not pooch: pooch's downloader writes each attempt to a new file, so that nothing is resumed, and keeps
+the response to itself, so that one cannot see whether a server went on from the partial file (206) or started over (200).
 """
 
 import os
@@ -12,31 +14,34 @@ from http import HTTPStatus
 from pathlib import Path
 
 import requests
-from urllib3.exceptions import HTTPError, MaxRetryError
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.util import Retry
 
 from tsslbp.progress import Progress
 
 BLOCK = 1 << 18
+BUSY = (HTTPStatus.TOO_MANY_REQUESTS, *range(500, 600))
 
 
 class TransferError(ValueError):
     """Why a URL gave no file."""
 
 
-class _Passing(Exception):
-    """A failure that may be gone at the next attempt."""
+class _Incomplete(Exception):
+    """An answer that did not bring the rest of the file; the next one may."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to wait for servers, in seconds.
+class RetryPolicy:
+    """How often to ask servers, and how long to wait for them, in seconds.
 
     Attributes:
-        connect: for a connection. 3 s and a bit is just over TCP's second try.
+        connect: for a connection; a little over 3 s, which is when TCP tries for the second time.
         read: for the next bytes.
-        attempts: in a row without a new byte before a URL is given up.
-        backoff: before the second attempt; doubled before each later one.
-        offline: for the first answer of any server; after that nothing more is tried.
+        attempts: before a URL is given up: for an answer, and for answers in a row that bring no new byte.
+        backoff: before the third attempt, as the second comes at once; doubled before each later one.
+        offline: for the first connection to any server; after that nothing more is tried.
     """
 
     connect: float = 3.05
@@ -45,13 +50,28 @@ class Patience:
     backoff: float = 1.0
     offline: float = 5.0
 
+    def adapter(self) -> HTTPAdapter:
+        """Return what sends requests by this policy."""
+        retry = Retry(
+            total=self.attempts - 1,
+            connect=min(1, self.attempts - 1),  # where there is no network, all URLs together must fail within seconds
+            status_forcelist=BUSY,
+            raise_on_status=False,
+            backoff_factor=self.backoff / 2,  # which urllib3 doubles before it first waits
+            respect_retry_after_header=False,  # a server may ask for an hour; the next URL is better
+        )
+        return HTTPAdapter(max_retries=retry)
+
 
 class Downloader:
     """Downloads one file after another, and remembers whether any server was ever reached."""
 
-    def __init__(self, progress: Progress, patience: Patience) -> None:
+    def __init__(self, progress: Progress, policy: RetryPolicy) -> None:
         self._progress = progress
-        self._patience = patience
+        self._policy = policy
+        self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, policy.adapter())
         self._reached = False
         self._began = time.monotonic()
 
@@ -65,48 +85,49 @@ class Downloader:
             TransferError: no complete answer; `partial` keeps what came, for the next try.
             OSError: `partial` cannot be written.
         """
-        failures = 0
-        if self._offline():
+        if not self._reached and time.monotonic() - self._began > self._policy.offline:
             raise TransferError("not tried: no network")
+        failures, most = 0, _size(partial)
         while True:
             before = _size(partial)
             try:
                 self._attempt(url, partial)
                 return before > 0
-            except _Passing as failure:
-                failures = 1 if _size(partial) > before else failures + 1
-                wait = self._patience.backoff * 2 ** (failures - 1)
-                if failures >= self._patience.attempts or self._offline(wait):
+            except _Incomplete as failure:
+                # Compared with the most there ever was: a part that is thrown away and sent again is not news.
+                failures = 0 if _size(partial) > most else failures + 1
+                most = max(most, _size(partial))
+                if failures >= self._policy.attempts:
                     raise TransferError(str(failure)) from None
-            time.sleep(wait)
-
-    def _offline(self, wait: float = 0.0) -> bool:
-        """Whether, after waiting, servers have been sought for too long without a single answer."""
-        return not self._reached and time.monotonic() + wait - self._began > self._patience.offline
 
     def _attempt(self, url: str, partial: Path) -> None:
         start = _size(partial)
-        # Without "identity" some servers serve a .gz as compressed text, and requests would unpack it.
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-        try:
-            response = requests.get(url, headers=headers, stream=True, timeout=(self._patience.connect, self._patience.read))
-        except (requests.ConnectionError, requests.Timeout) as error:
-            if _never_connected(error):
-                raise _Passing(f"no network, or no such server ({_cause(error)})") from None
-            self._reached = True
-            raise _Passing(f"no answer ({_cause(error)})") from None
-        except (requests.RequestException, ValueError) as error:  # ValueError: a redirect to what is no address
-            raise TransferError(f"no valid answer ({_cause(error)})") from None
-        with response:
-            self._reached = True
-            if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        with self._answer(url, start) as response:
+            if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # the partial file is longer than the real one
                 partial.unlink(missing_ok=True)
-            _check_status(response)
+                raise _Incomplete(_status(response))
+            if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+                raise TransferError(_status(response))
             goes_on = response.status_code == HTTPStatus.PARTIAL_CONTENT
             if goes_on and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 partial.unlink(missing_ok=True)
-                raise _Passing("the server sent another part than it was asked for")
+                raise _Incomplete("the server sent another part than it was asked for")
             self._receive(response, partial, start if goes_on else 0)
+
+    def _answer(self, url: str, start: int) -> requests.Response:
+        # Without "identity" some servers serve a .gz as compressed text, and requests would unpack it.
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+        try:
+            response = self._session.get(url, headers=headers, stream=True, timeout=(self._policy.connect, self._policy.read))
+        except (requests.ConnectionError, requests.Timeout) as error:
+            if _never_connected(error):
+                raise TransferError(f"no network, or no such server ({_cause(error)})") from None
+            self._reached = True
+            raise TransferError(f"no answer ({_cause(error)})") from None
+        except (requests.RequestException, ValueError) as error:  # ValueError: a redirect to what is not an address
+            raise TransferError(f"no valid answer ({_cause(error)})") from None
+        self._reached = True
+        return response
 
     def _receive(self, response: requests.Response, partial: Path, start: int) -> None:
         length = response.headers.get("Content-Length", "")
@@ -125,26 +146,18 @@ class Downloader:
             os.fsync(file.fileno())
         received = _size(partial)
         if total is not None and received < total:
-            raise _Passing(f"truncated: {received} of {total} bytes")
+            raise _Incomplete(f"truncated: {received} of {total} bytes")
         if failure:
-            raise _Passing(f"broken off after {received} bytes ({failure})")
+            raise _Incomplete(f"broken off after {received} bytes ({failure})")
 
 
-def _check_status(response: requests.Response) -> None:
-    status = response.status_code
-    if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-        return
-    message = f"HTTP {status} {_printable(response.reason or '')}".rstrip()
-    # 416: the partial file is longer than the real one, and gone by now. 429 and 5xx: a server that is busy or ill.
-    if status in (HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.TOO_MANY_REQUESTS) or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise _Passing(message)
-    raise TransferError(message)
+def _status(response: requests.Response) -> str:
+    return f"HTTP {response.status_code} {_printable(response.reason or '')}".rstrip()
 
 
 def _never_connected(error: requests.RequestException) -> bool:
-    if isinstance(error, requests.exceptions.SSLError | requests.ReadTimeout):
-        return False
-    return isinstance(error, requests.ConnectTimeout) or any(isinstance(part, MaxRetryError) for part in error.args)
+    reasons = [part.reason for part in error.args if isinstance(part, MaxRetryError)]
+    return any(isinstance(reason, NewConnectionError | ConnectTimeoutError) for reason in reasons)
 
 
 def _size(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Folders written whole or not at all, and write errors that say where."""
+"""Write a folder whole or not at all, and name the place of a write error."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from tsslbp.storage.files import WriteError
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside `path`, which takes its place when the block ends well and is removed when it does not."""
+    """Yield a new folder beside `path`; it replaces `path` when the block ends without an error, and is removed otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)  # of a killed run
     partial = Path(tempfile.mkdtemp(prefix=f".{path.name}+", suffix=".partial", dir=path.parent))
@@ -21,7 +21,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield partial
         _flush(partial)
         if path.exists():
-            # A folder cannot be replaced in one go; between these two renames there is none, which no reader takes for data.
+            # A folder cannot be replaced in one step; between these two renames `path` is missing, which every reader reports.
             path.rename(partial.with_name(f".{path.name}+old.partial"))
         partial.rename(path)
     finally:
@@ -29,7 +29,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def _flush(folder: Path) -> None:
-    """Bring the data to the disk before the folder gets its name; a power cut would otherwise leave files of zeros under it."""
+    """Flush the data to the disk before the folder gets its name; a power cut could otherwise leave files of zeros in it."""
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
@@ -37,17 +37,17 @@ def _flush(folder: Path) -> None:
 
 
 def _remove_leftovers(path: Path) -> None:
-    # "+" stands in no dataset's name, so nothing of another dataset is met.
+    # A dataset's name has no "+", so this finds nothing of another dataset.
     for leftover in path.parent.glob(f".{path.name}+*.partial"):
         shutil.rmtree(leftover)
 
 
 @contextmanager
 def write_errors_named(path: Path) -> Iterator[None]:
-    """Give an OSError that names no file, such as that of a full disk, the name of what was being written.
+    """Name what was being written in an OSError that names no file, such as that of a full disk.
 
     Raises:
-        OSError: the block's own; a WriteError with a name where it had none.
+        OSError: the block's own, or a WriteError that names `path`.
     """
     try:
         yield

@@ -96,11 +96,13 @@ class DataRecord(Record):
     Attributes:
         dataset: its key in params.yaml.
         title: its name for a reader.
-        checksum: of the raw files.
-        train_samples: how many there are.
-        test_samples: how many there are.
+        checksum: checksum of the raw files.
+        train_samples: number of training samples.
+        test_samples: number of test samples.
         subset: why its numbers are not the protocol's; empty for the official data.
-        arrays: checksum of the arrays made of the raw files, so that other preprocessing is other data.
+        arrays: checksum of the processed arrays, so that other preprocessing is other data.
+        shape: channels, height and width of an image or of a frame of events; empty in records that are older than the field.
+        empty_recordings: samples without an event in the steps that are kept; 0 for images.
     """
 
     dataset: str
@@ -110,6 +112,8 @@ class DataRecord(Record):
     test_samples: int
     subset: tuple[str, ...] = ()
     arrays: str = ""
+    shape: tuple[int, int, int] | tuple[()] = ()
+    empty_recordings: int = 0
 
 
 class ModelRecord(Record):
