@@ -45,6 +45,7 @@ def preprocess(key: str, dataset: Dataset, raw: Path, processed: Path, workers: 
             subset=tuple(file.note for file in files if file.note is not None),
             arrays=_arrays_checksum(folder),
             shape=dataset.shape,
+            classes=dataset.classes,
             empty_recordings=train.empty + test.empty,
         )
         _check_counts(dataset, record)

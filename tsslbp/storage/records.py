@@ -102,6 +102,7 @@ class DataRecord(Record):
         subset: why its numbers are not the protocol's; empty for the official data.
         arrays: checksum of the processed arrays, so that other preprocessing is other data.
         shape: channels, height and width of an image or of a frame of events; empty in records that are older than the field.
+        classes: number of labels; 0 in such records.
         empty_recordings: samples without an event in the steps that are kept; 0 for images.
     """
 
@@ -113,6 +114,7 @@ class DataRecord(Record):
     subset: tuple[str, ...] = ()
     arrays: str = ""
     shape: tuple[int, int, int] | tuple[()] = ()
+    classes: int = 0
     empty_recordings: int = 0
 
 
