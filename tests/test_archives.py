@@ -9,7 +9,7 @@ import pytest
 
 from tsslbp.data.archives import ArchiveError, Limits, open_zip, read_entry, read_gzip, read_tar
 
-BAD_NAMES = ["../x", "a/../../x", "/etc/passwd", "C:/x", "C:x", "a\\..\\x", "//server/x", ".."]
+BAD_NAMES = ["../x", "a/../../x", "/etc/passwd", "C:/x", "C:x", "C:\\x", "a\\..\\..\\x", "\\\\server\\x", "//server/x", ".."]
 
 
 def make_zip(path, entries, compression=zipfile.ZIP_DEFLATED):
@@ -40,6 +40,20 @@ def test_a_zip_entry_that_leads_out_is_refused(tmp_path, name):
     path = make_zip(tmp_path / "a.zip", [("good", b"1"), (name, b"2")])
     with pytest.raises(ArchiveError, match=r"a\.zip: entry .* leads out"):
         read_all(path)
+
+
+@pytest.mark.parametrize("name", ["a/../x", "a\\..\\x"])
+def test_a_zip_entry_that_leads_upwards_is_refused_for_what_it_is(tmp_path, name):
+    with pytest.raises(ArchiveError, match=r"a\.zip: entry .* has '\.\.' in its path"):
+        read_all(make_zip(tmp_path / "a.zip", [(name, b"2")]))
+
+
+def test_a_zip_packed_on_windows_is_read(tmp_path):
+    names = ["Train\\", "Train\\0\\1.bin"]
+    path = make_zip(tmp_path / "a.zip", [(zipfile.ZipInfo(name), b"12") for name in names])
+    assert list(read_all(path)) == names
+    with pytest.raises(ArchiveError, match=r"entry 'a\\\\b' appears twice"):
+        read_all(make_zip(path, [("a/b", b"1"), ("a\\b", b"2")]))
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK])
@@ -182,6 +196,15 @@ def test_what_a_tar_lacks_or_has_twice_is_named(tmp_path):
         read_tar(path, ["x"])
     with pytest.raises(ArchiveError, match="entry 'y' is missing"):
         read_tar(make_tar(tmp_path / "b.tar.gz", [("x", b"1")]), ["x", "y"])
+
+
+@pytest.mark.parametrize("folder", ["./", "cifar/", "./a/b/", "a\\"])
+def test_a_tar_packed_again_on_a_mac_is_read(tmp_path, folder):
+    entries = [(f"{folder}._d", b"Mac OS X"), (f"{folder}d/x", b"1"), (f"{folder}d/._x", b"Mac OS X"), (f"{folder}__MACOSX/d/x", b"2")]
+    path = make_tar(tmp_path / "a.tar.gz", entries)
+    assert read_tar(path, ["d/x"]) == {"d/x": b"1"}
+    with pytest.raises(ArchiveError, match="entry 'd/x' appears twice"):
+        read_tar(make_tar(path, [(f"{folder}d/x", b"1"), ("other/d/x", b"1")]), ["d/x"])
 
 
 def test_a_tar_bomb_is_refused(tmp_path):

@@ -170,6 +170,27 @@ def test_settings_that_do_not_fit_their_kind_are_named(dataset, message):
         raise SettingsError(problem)
 
 
+@pytest.mark.parametrize(
+    ("make", "changes", "message"),
+    [
+        (event_dataset, {"stabilize": None}, "a dataset of events needs time_steps, window_us and stabilize"),
+        (event_dataset, {"mean": (0.5, 0.5), "std": (1.0, 1.0)}, "has no mean, std or augmentation"),
+        (event_dataset, {"shape": (2, 34, 35)}, r"stabilize: got True; N-MNIST's saccades are those of \[34, 34\] pixels, not \[34, 35\]"),
+        (event_dataset, {"shape": (2, 4097, 34), "stabilize": False}, r"at most \[256, 4096, 4096\] channels, rows and columns"),
+        (event_dataset, {"first_us": 10, "last_us": 10}, "last_us: got 10; it comes after first_us, 10"),
+        (event_dataset, {"last_us": 0}, "greater than or equal to 1"),
+        (event_dataset, {"window_us": 1 << 31}, "less than or equal to 2147483647"),
+        (event_dataset, {"classes": 257}, "less than or equal to 256"),
+        (image_dataset, {"last_us": 10}, "has no first_us or last_us"),
+        (image_dataset, {"mean": ()}, "one of events needs time_steps, window_us and stabilize"),
+        (image_dataset, {"stabilize": False}, "a dataset of events needs time_steps"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(make, changes, message):
+    with pytest.raises(ValueError, match=message):
+        make(**changes)
+
+
 def test_a_stage_refuses_an_unknown_kind_in_one_line(tmp_path):
     project = Project(tmp_path / "project")
     project.change("kind: simulated-events", "kind: retina")

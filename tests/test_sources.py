@@ -67,6 +67,15 @@ def test_what_was_refused_is_kept_aside(place, server):
     assert not place.partial.exists()
 
 
+@pytest.mark.parametrize("data", [b"packed again", b"<html>Log in</html>"])
+def test_a_wrong_checksum_comes_with_what_to_do_about_a_file_that_one_trusts(place, data):
+    place.put(place.target, data)
+    with pytest.raises(SourceError) as error:
+        place.fetch()
+    advice = "is accepted once its MD5 is listed under `subsets` in datasets.letters.files"
+    assert (advice in str(error.value).splitlines()[-1]) == (data == b"packed again")
+
+
 def test_an_empty_mirror_is_named(place):
     with pytest.raises(SourceError, match=rf"mirror/{KEY}/{NAME}: missing"):
         place.fetch(mirror=True)

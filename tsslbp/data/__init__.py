@@ -1,1 +1,1 @@
-"""Datasets: fetch and verify, raw files to compact arrays, arrays to batches."""
+"""Datasets: raw files fetched and verified, converted into compact arrays, and read back."""

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from posixpath import normpath
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,18 @@ def is_metadata(name: str) -> bool:
 
 
 def check_name(archive: Path, name: str) -> None:
-    """Refuse an entry whose path is absolute or leads upwards, and one whose name cannot be that of a file.
+    """Refuse an entry whose path leads out of the archive or upwards in it, and one whose name cannot be that of a file.
 
     Raises:
         ArchiveError: names archive and entry.
     """
     path = entry_path(name)
-    if not path or "\0" in path:
-        raise ArchiveError(f"{archive}: entry {name!r} {'has a zero byte in its name' if path else 'has no name'}; refused")
-    if path.startswith("/") or PureWindowsPath(path).drive or ".." in PurePosixPath(path).parts:
+    if path.startswith("/") or PureWindowsPath(path).drive or PurePosixPath(normpath(path)).parts[:1] == ("..",):
         raise ArchiveError(f"{archive}: entry {name!r} leads out of the archive; refused")
+    if not path or "\0" in path:
+        raise ArchiveError(f"{archive}: entry {name!r} has {'a zero byte in its name' if path else 'no name'}; refused")
+    if ".." in PurePosixPath(path).parts:
+        raise ArchiveError(f"{archive}: entry {name!r} has '..' in its path; refused")
 
 
 def open_zip(path: Path, limits: Limits | None = None) -> zipfile.ZipFile:
