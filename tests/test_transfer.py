@@ -150,3 +150,18 @@ def test_a_server_is_asked_as_often_as_the_policy_says(place, server, attempts):
     with pytest.raises(SourceError, match="HTTP 503"):
         place.fetch(server.at("/f", status(503)), policy=RetryPolicy(backoff=0.01, attempts=attempts))
     assert len(server.requests) == attempts
+
+
+@pytest.mark.parametrize(("reached", "tries"), [(False, 2), (True, 3)])
+def test_a_lost_connection_is_waited_for_longer_once_a_server_was_reached(place, server, monkeypatch, reached, tries):
+    dead, ports, connect = free_port(), [], HTTPConnection.connect
+
+    def counted(connection):
+        ports.append(connection.port)
+        return connect(connection)
+
+    monkeypatch.setattr(HTTPConnection, "connect", counted)
+    first = [server.at("/f", status(404))] if reached else []
+    with pytest.raises(SourceError, match="no such server"):
+        place.fetch(*first, f"http://127.0.0.1:{dead}/f")
+    assert ports.count(dead) == tries

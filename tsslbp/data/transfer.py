@@ -50,11 +50,12 @@ class RetryPolicy:
     backoff: float = 1.0
     offline: float = 5.0
 
-    def adapter(self) -> HTTPAdapter:
-        """Return what sends requests by this policy."""
+    def adapter(self, reached: bool) -> HTTPAdapter:
+        """Return what sends requests by this policy, before or after a server was reached."""
+        retries = self.attempts - 1
         retry = Retry(
-            total=self.attempts - 1,
-            connect=min(1, self.attempts - 1),  # where there is no network, all URLs together must fail within seconds
+            total=retries,
+            connect=retries if reached else min(1, retries),  # where there is no network, all URLs must fail within seconds
             status_forcelist=BUSY,
             raise_on_status=False,
             backoff_factor=self.backoff / 2,  # which urllib3 doubles before it first waits
@@ -70,10 +71,13 @@ class Downloader:
         self._progress = progress
         self._policy = policy
         self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, policy.adapter())
-        self._reached = False
         self._began = time.monotonic()
+        self._set_reached(False)
+
+    def _set_reached(self, reached: bool) -> None:
+        self._reached = reached
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, self._policy.adapter(reached))
 
     def download(self, url: str, partial: Path) -> bool:
         """Bring the file at `url` to `partial`, going on from what `partial` already holds.
@@ -122,11 +126,12 @@ class Downloader:
         except (requests.ConnectionError, requests.Timeout) as error:
             if _never_connected(error):
                 raise TransferError(f"no network, or no such server ({_cause(error)})") from None
-            self._reached = True
+            self._set_reached(True)
             raise TransferError(f"no answer ({_cause(error)})") from None
         except (requests.RequestException, ValueError) as error:  # ValueError: a redirect to what is not an address
             raise TransferError(f"no valid answer ({_cause(error)})") from None
-        self._reached = True
+        if not self._reached:
+            self._set_reached(True)
         return response
 
     def _receive(self, response: requests.Response, partial: Path, start: int) -> None:
