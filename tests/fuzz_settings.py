@@ -18,16 +18,16 @@ from tests.project import ROOT
 from tsslbp.experiment import ModelRun
 from tsslbp.memory import needed_memory
 from tsslbp.method.build import build_loss, build_network, build_optimizer
+from tsslbp.method.numerics import prepare_device
 from tsslbp.method.seeding import ORDER, sample_generator, weight_generator
 from tsslbp.report.rows import make_rows
 from tsslbp.settings import Settings, SettingsError, digest, load_settings
 from tsslbp.settings.reader import read_sections
-from tsslbp.system import prepare_device
 
 WHOLE: dict[str, Any] = yaml.safe_load((ROOT / "quickstart" / "params.yaml").read_text())
 SMALL: dict[str, Any] = {
     **WHOLE,
-    "models": {name: WHOLE["models"][name] | {"architecture": "20"} for name in ("digits-mlp", "ndigits-cnn")},
+    "models": {name: WHOLE["models"][name] | {"architecture": "20", "epochs": 1} for name in ("digits-mlp", "ndigits-cnn")},
     "published": {"digits-mlp": {"mean": 99.0, "std": 0.1, "best": None, "runs": 5}},
 }
 SMALL["models"]["ndigits-cnn"]["architecture"] = "12C5-P2"

@@ -180,6 +180,7 @@ UNUSABLE: dict[str, tuple[Change, str]] = {
     "a thousand seeds at a time": (lambda raw: raw["execution"].update(parallel=3000), r"execution\.parallel: got 3000"),
     "a device that is none": (lambda raw: raw["execution"].update(device="cuda:99999999999"), r"execution\.device: got"),
     "a folder that is none": (lambda raw: raw["folders"].update(data=""), r"folders\.data: got .*name a folder of its own"),
+    "the root of all folders": (lambda raw: raw["folders"].update(data="/"), r"folders\.data: got .*name a folder of its own"),
     "a folder with a NUL": (lambda raw: raw["folders"].update(data="a\0b"), r"folders\.data: got .*U\+0000"),
     "a folder that is too long": (lambda raw: raw["folders"].update(runs="r" * 300), r"folders\.runs: got .*too long for a file system"),
     "one folder for two": (lambda raw: raw["folders"].update(runs="data"), r"folders: runs and data are both 'data'"),

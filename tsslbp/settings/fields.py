@@ -69,7 +69,7 @@ def _folder(path: Path) -> Path:
     if not text.isprintable():
         odd = next(character for character in text if not character.isprintable())
         raise ValueError(f"a folder's name cannot hold {described(odd)}")
-    if path == Path() or path.name == "..":
+    if path.name in ("", ".."):
         raise ValueError("name a folder of its own, relative to the project's root")
     if len(text.encode()) > 1000 or any(len(part.encode()) > 200 for part in path.parts):
         raise ValueError("it is too long for a file system: at most 200 bytes in a name and 1,000 in all")
