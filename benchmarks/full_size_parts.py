@@ -19,8 +19,7 @@ from tsslbp.data.archives import open_zip, read_entry
 from tsslbp.data.events import SENSOR, Events, read_events, write_events
 from tsslbp.data.readers import list_members
 from tsslbp.progress import Progress
-from tsslbp.settings import Settings
-from tsslbp.settings.schema import Dataset
+from tsslbp.settings import Dataset, Settings
 from tsslbp.storage.records import DataRecord
 
 MOVE, JITTER_US = 2, 500

@@ -9,8 +9,7 @@ from torch.nn import functional
 
 from benchmarks.cases import NetworkCase
 from tsslbp.method.batches import Batch, load_splits
-from tsslbp.settings import Settings
-from tsslbp.settings.schema import Dataset
+from tsslbp.settings import Dataset, Settings
 
 MADE = "made"
 BATCHES = 4

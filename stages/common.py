@@ -9,17 +9,19 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
+from stages.output import unfailing_output
 from tsslbp.settings import Execution, Settings, SettingsError, load_settings
 from tsslbp.storage.files import WriteError
 
+Stage = Callable[[Settings, argparse.Namespace], None]
 
-def run(
-    main: Callable[[Settings, argparse.Namespace], None],
-    parser: argparse.ArgumentParser,
-    arguments: Sequence[str] | None = None,
-) -> None:
+
+def run(main: Stage, parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> NoReturn:
     """Parse the command line, load the settings, run `main(settings, options)` and exit.
+
+    What is printed never decides about the work, see output.py.
 
     Args:
         main: the stage. ValueError, OSError and MemoryError out of it are a user's to deal with: message, no traceback.
@@ -29,17 +31,28 @@ def run(
     Raises:
         SystemExit: always, with the exit code above.
     """
+    with unfailing_output():
+        _run(main, parser, arguments)
+
+
+def _run(main: Stage, parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> NoReturn:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="the settings to run with (default: %(default)s)")
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error comes from")
     options = parser.parse_args(arguments)
     try:
-        main(_checked_settings(options.params), options)
+        settings = _checked_settings(options.params)
+        _keep_caches_inside(settings)
+        main(settings, options)
     except KeyboardInterrupt:
         _fail(parser, "interrupted; the same command goes on from here", 130)
     except (ValueError, OSError, MemoryError) as error:
         if options.traceback:
             raise
         _fail(parser, f"{error}{_remedy(error)}" or "not enough memory", 1)
+    except RuntimeError as error:
+        if options.traceback or not _is_out_of_memory(error):
+            raise
+        _fail(parser, f"not enough memory: {' '.join(str(error).split())}", 1)
     sys.exit(0)
 
 
@@ -53,6 +66,17 @@ def _checked_settings(params: Path) -> Settings:
     return settings
 
 
+def _keep_caches_inside(settings: Settings) -> None:
+    """Let the libraries that a stage loads, and the programs that it starts, write their caches inside the project alone.
+
+    A user's own settings for plots are in the folder that Matplotlib would otherwise take, and stay out of our figures.
+    """
+    os.environ["MPLCONFIGDIR"] = str((settings.folders.scratch / "matplotlib").absolute())
+    os.environ.setdefault("DVC_SITE_CACHE_DIR", str(Path(".dvc/tmp/site").absolute()))
+    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
 def tracking_folder(settings: Settings, params: Path) -> Path:
     """Where a pipeline's MLflow database lies: beside its settings, or beside their base, whose runs it then shares a page with."""
     return (settings.base or params).parent
@@ -63,6 +87,11 @@ def worker_count(execution: Execution) -> int:
     if execution.workers != "auto":
         return execution.workers
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch found no memory, on a GPU or on the CPU, where its error has no class of its own."""
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 
 def _remedy(error: Exception) -> str:

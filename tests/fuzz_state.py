@@ -1,96 +1,22 @@
-"""Readers of what lies in the project itself under fire: settings, stored arrays, checkpoints, weights."""
+"""Readers of what lies in the project itself under fire: stored arrays, checkpoints, weights."""
 
 import io
 import json
 import struct
 import zipfile
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from hypothesis import strategies as st
 
 from tests.fuzz_data import soups
 from tests.fuzzing import Target, damaged
 from tsslbp.data.arrays import load_array
-from tsslbp.settings import Settings, SettingsError, load_settings
 from tsslbp.storage.checkpoints import METADATA, CheckpointError, TrainingState, load_state, load_weights, save_state, save_weights
 from tsslbp.storage.records import Epoch
-
-ROOT = Path(__file__).parents[1]
-
-# --- settings
-
-WHOLE: dict[str, Any] = yaml.safe_load((ROOT / "quickstart" / "params.yaml").read_text())
-SMALL: dict[str, Any] = {
-    **WHOLE,
-    "models": {name: WHOLE["models"][name] for name in ("digits-mlp", "ndigits-cnn")},
-    "published": {"digits-mlp": {"mean": 99.0, "std": 0.1, "best": None, "runs": 5}},
-}
-TEXT = yaml.safe_dump(SMALL)
-
-
-def places(value: object, so_far: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to every value of a nested structure."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [so_far, *(place for key, item in items for place in places(item, (*so_far, key)))]
-
-
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates() | st.binary(max_size=4)
-values = scalars | st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=3)
-)
-
-
-@st.composite
-def changed_settings(draw: st.DrawFn) -> bytes:
-    """Valid settings with one to three values replaced, dropped, doubled under another name, or swapped with another part."""
-    raw = deepcopy(SMALL)
-    for _ in range(draw(st.integers(1, 3))):
-        *way, last = draw(st.sampled_from(places(raw)[1:]))
-        parent: Any = raw
-        for key in way:
-            parent = parent[key]
-        match draw(st.sampled_from(["replace", "drop", "double", "graft"])):
-            case "replace":
-                parent[last] = draw(values)
-            case "drop":
-                del parent[last]
-            case "double" if isinstance(parent, dict):
-                parent[draw(st.text(max_size=8))] = parent[last]
-            case _:
-                parent[last] = deepcopy(draw(st.sampled_from([SMALL, *SMALL.values(), *SMALL["models"].values()])))
-    return yaml.safe_dump(raw).encode()
-
-
-@st.composite
-def changed_lines(draw: st.DrawFn) -> bytes:
-    """The text of valid settings with one line's value, or the whole line, replaced by any text."""
-    lines = TEXT.splitlines()
-    at = draw(st.integers(0, len(lines) - 1))
-    new = draw(st.text(alphabet="a1:.-_ \n\t[]{}&*!|>?'\"#%@,x0be~<=", max_size=30) | st.text(max_size=10))
-    lines[at] = f"{lines[at].split(':')[0]}: {new}" if draw(st.booleans()) else new
-    return "\n".join(lines).encode("utf-8", "surrogatepass")
-
-
-texts = damaged(TEXT.encode()) | changed_lines() | st.binary(max_size=60) | st.text(max_size=40).map(str.encode)
-
-
-def check_settings(data: bytes, folder: Path) -> None:
-    """Settings, or a SettingsError of one line a finding that a terminal can print."""
-    path = folder / "params.yaml"
-    path.write_bytes(data)
-    try:
-        assert isinstance(load_settings(path), Settings)
-    except SettingsError as error:
-        for line in str(error).split("\n"):
-            assert line.startswith(f"{path}: ")
-            assert line.isprintable()
-
 
 # --- arrays
 
@@ -167,12 +93,12 @@ def check_checkpoint(data: bytes, folder: Path) -> None:
     path = folder / "seed.pt"
     path.write_bytes(data)
     try:
-        progress = load_state(path, "k")
+        state = load_state(path, "k")
     except CheckpointError as error:
         assert str(path) in str(error)
         assert "\n" not in str(error)
     else:
-        assert progress.key == "k"
+        assert isinstance(state, TrainingState)
 
 
 @st.composite
@@ -202,8 +128,6 @@ def state_targets(folder: Path) -> dict[str, Target]:
     """The targets by name; `folder` is for the files that are damaged."""
     checkpoint, weights = saved(folder)
     return {
-        "settings text": Target(texts, check_settings),
-        "settings": Target(changed_settings(), check_settings),
         "array": Target(arrays, check_array),
         "checkpoint": Target(checkpoint_files(checkpoint), check_checkpoint),
         "weights": Target(damaged(weights) | weights_files() | soups, check_weights),

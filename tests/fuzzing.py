@@ -50,7 +50,7 @@ def fire(target: Target, profile: settings, folder: Path) -> int:
     def send(data: Any) -> None:
         nonlocal seen
         seen += 1
-        with _in_time():
+        with in_time():
             target.check(data, folder)
 
     send()
@@ -58,7 +58,7 @@ def fire(target: Target, profile: settings, folder: Path) -> int:
 
 
 @contextmanager
-def _in_time() -> Iterator[None]:
+def in_time() -> Iterator[None]:
     """A reader that hangs is a failure, and not a test run that never ends."""
 
     def hangs(*_: object) -> None:

@@ -20,9 +20,16 @@ def test_a_new_file_is_there_with_its_folders(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["new.txt"]
 
 
-def test_others_may_read_it(tmp_path: Path) -> None:
-    write_text(tmp_path / "new.txt", "")
-    assert (tmp_path / "new.txt").stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_umask_says_who_may_read_a_file_also_while_it_is_partial(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        with whole_file(tmp_path / "new.txt") as partial:
+            assert partial.stat().st_mode & 0o777 == mode
+            partial.write_text("")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new.txt").stat().st_mode & 0o777 == mode
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])

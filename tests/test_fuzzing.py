@@ -9,11 +9,12 @@ import pytest
 from hypothesis import settings
 
 from tests.fuzz_data import DATA_TARGETS
+from tests.fuzz_settings import SETTINGS_TARGETS
 from tests.fuzz_state import state_targets
 from tests.fuzzing import CodeRan, code_ran, fire
 
 PROMISED = {"quick": 600, "thorough": 12_000}
-TARGETS = (*DATA_TARGETS, "settings text", "settings", "array", "checkpoint", "weights")
+TARGETS = (*DATA_TARGETS, *SETTINGS_TARGETS, "array", "checkpoint", "weights")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # zipfile and numpy warn of what they are about to refuse
 
@@ -21,13 +22,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # zipfile and numpy warn of w
 @pytest.mark.parametrize("profile", ["quick", pytest.param("thorough", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_input_gives_a_result_or_the_readers_own_error(name, profile, tmp_path):
-    target = (DATA_TARGETS | state_targets(tmp_path))[name]
+    target = (DATA_TARGETS | SETTINGS_TARGETS | state_targets(tmp_path))[name]
     seen = fire(target, settings.get_profile(profile), tmp_path)
     assert seen * len(TARGETS) >= PROMISED[profile]
 
 
 def test_every_target_is_under_fire(tmp_path):
-    assert set(TARGETS) == {*DATA_TARGETS, *state_targets(tmp_path)}
+    assert set(TARGETS) == {*DATA_TARGETS, *SETTINGS_TARGETS, *state_targets(tmp_path)}
 
 
 def test_hostile_code_would_be_noticed():

@@ -1,17 +1,21 @@
 """params.yaml: what is right loads, and whatever else stands in it is one SettingsError that says what and where."""
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from tsslbp.settings import Settings, SettingsError, digest, load_settings
+from tsslbp.settings import KernelLossSettings, Settings, SettingsError, digest, load_settings
+from tsslbp.settings.fields import Section, Share
+from tsslbp.settings.losses import LossSection
+from tsslbp.settings.messages import explain
 
 ROOT = Path(__file__).parents[1]
 RAW: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -40,9 +44,13 @@ def test_the_files_of_the_project_are_right(name: str) -> None:
 
 
 WRONG: dict[str, tuple[Change, str]] = {
-    "text for a number": (model(epochs="ten"), r"models\.mnist-cnn\.epochs: got 'ten' \(str\); input should be a valid integer"),
-    "a number that YAML reads as text": (model(learning_rate="1e-3"), r"models\.mnist-cnn\.learning_rate: got '1e-3' \(str\)"),
-    "true is no number": (model(batch_size=True), r"models\.mnist-cnn\.batch_size: got True \(bool\)"),
+    "text for a number": (model(epochs="ten"), r"models\.mnist-cnn\.epochs: got 'ten' \(str\); allowed: a whole number"),
+    "a number in quotes": (model(learning_rate="0.001"), r"models\.mnist-cnn\.learning_rate: got '0\.001' \(str\); allowed: a number$"),
+    "a number with the minus sign of a paper": (
+        model(learning_rate="5e\u22124"),
+        r"models\.mnist-cnn\.learning_rate: got '5e−4' \(str\); allowed: a number; '−' is U\+2212 \(MINUS SIGN\); type '-'",
+    ),
+    "true is not a number": (model(batch_size=True), r"models\.mnist-cnn\.batch_size: got True \(bool\)"),
     "not finite": (model(learning_rate=float("inf")), r"models\.mnist-cnn\.learning_rate: got inf"),
     "unknown": (model(epohcs=3), r"models\.mnist-cnn\.epohcs: unknown setting; allowed here: .*epochs"),
     "unknown in a loss": (
@@ -72,14 +80,25 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda raw: raw["models"]["nmnist-cnn-t30"].update(time_steps=101),
         r"models\.nmnist-cnn-t30\.time_steps: got 101; allowed: 2 to 100",
     ),
-    "a seed twice": (lambda raw: raw.update(seeds=[1, 2, 1]), "seeds: got .*1 stands there more than once"),
+    "a seed twice": (lambda raw: raw.update(seeds=[1, 2, 1]), "seeds: got .*1 appears more than once"),
     "no seeds": (lambda raw: raw.update(seeds=[]), "seeds: got"),
     "a time constant below one": (
         model(tau_s=0.5),
-        r"models\.mnist-cnn\.tau_s: got 0\.5 \(float\); input should be greater than or equal to 1",
+        r"models\.mnist-cnn\.tau_s: got 0\.5 \(float\); allowed: 1\.0 or more",
     ),
     "images without a mean": (lambda raw: raw["datasets"]["mnist"].update(mean=[]), r"datasets\.mnist: a dataset of images needs one mean"),
     "events without a window": (lambda raw: raw["datasets"]["nmnist"].pop("window_us"), r"datasets\.nmnist: a dataset of events needs"),
+    "a list that is a number": (model(padding="x"), r"padding: got 'x' \(str\); allowed: a whole number, or a list such as \[1, 2\]$"),
+    "neither a number nor auto": (
+        lambda raw: raw["execution"].update(threads=0),
+        r"threads: got 0 \(int\); allowed: 1 or more, or 'auto'$",
+    ),
+    "no such loss": (model(loss={"kind": "x"}), r"models\.mnist-cnn\.loss: kind: got 'x' \(str\); allowed: 'kernel', 'count'"),
+    "a loss of no kind": (model(loss={}), r"models\.mnist-cnn\.loss: kind: missing"),
+    "a name that is a number": (
+        lambda raw: raw["recipes"].update({2021: raw["recipes"]["2021-03"]}),
+        r'recipes\.2021: got 2021 \(int\); a name is text: write it in quotes, as in "2021"',
+    ),
     "no checksum": (lambda raw: raw["datasets"]["mnist"]["files"][0].update(md5="x"), r"datasets\.mnist\.files\.0\.md5: got 'x'"),
     "a name that leaves its folder": (
         lambda raw: raw["datasets"]["mnist"]["files"][0].update(name="../x"),
@@ -89,6 +108,132 @@ WRONG: dict[str, tuple[Change, str]] = {
     "a list": (lambda raw: raw.update(models=[1]), r"models: got \[1\] \(list\)"),
     "no device": (lambda raw: raw["execution"].update(device="gpu"), r"execution\.device: got 'gpu'"),
 }
+
+
+def dataset(**settings: Any) -> Change:
+    return lambda raw: raw["datasets"]["mnist"].update(settings)
+
+
+def renamed(section: str, old: str, new: object) -> Change:
+    return lambda raw: raw[section].update({new: raw[section].pop(old)})
+
+
+UNUSABLE: dict[str, tuple[Change, str]] = {
+    "a name longer than a file's": (renamed("models", "mnist-cnn", "m" * 300), r"models\.m+: got 'mm.*; allowed: at most 64 characters"),
+    "a dot, which DVC takes for a section": (
+        renamed("models", "mnist-cnn", "mnist.cnn"),
+        r"models\.mnist\.cnn: got .*the letters a to z, digits",
+    ),
+    "a dataset's dot": (renamed("datasets", "mnist", "a.b"), r"datasets\.a\.b: got 'a\.b' \(str\); a name has the letters"),
+    "a recipe's dot": (renamed("recipes", "2020-10", "20.10"), r"recipes\.20\.10: got '20\.10' \(str\); a recipe's name has letters"),
+    "a name with a dash": (
+        renamed("models", "mnist-cnn", "mnist\u2013cnn"),
+        r"models\.mnist–cnn: got .*; '–' is U\+2013 \(EN DASH\); type '-'",
+    ),
+    "an experiment of two lines": (lambda raw: raw.update(experiment="a\nb"), r"experiment: got 'a\\nb' \(str\); .*U\+000A"),
+    "an experiment with a control character": (lambda raw: raw.update(experiment="a\x1b[2J"), r"experiment: got .*U\+001B"),
+    "an experiment without a name": (lambda raw: raw.update(experiment=""), r"experiment: got '' \(str\); allowed: at least 1 character"),
+    "an experiment beyond its column": (lambda raw: raw.update(experiment="e" * 65), "experiment: got .*allowed: at most 64 characters"),
+    "a title of two lines": (dataset(title="MNIST\n"), r"datasets\.mnist\.title: got 'MNIST\\n'"),
+    "a title that turns the line": (dataset(title="a\u202eb"), r"datasets\.mnist\.title: got .*U\+202E \(RIGHT-TO-LEFT OVERRIDE\)"),
+    "a class name of a page": (dataset(class_names=["x" * 99] * 10), r"datasets\.mnist\.class_names\.0: got"),
+    "more classes than a byte": (dataset(classes=257), r"datasets\.mnist\.classes: got 257 \(int\); allowed: 256 or less"),
+    "a shape beyond memory": (dataset(shape=[1, 10**9, 10**9]), r"datasets\.mnist\.shape\.1: got .*allowed: 4096 or less"),
+    "samples beyond counting": (
+        dataset(train_samples=10**30),
+        r"datasets\.mnist\.train_samples: got 10+ \(int\); allowed: 100000000 or less",
+    ),
+    "a deviation of nothing": (dataset(std=[1e-300]), r"datasets\.mnist\.std\.0: got 1e-300"),
+    "a port that is none": (
+        lambda raw: raw["datasets"]["mnist"]["files"][0].update(urls=["http://a:99999/"]),
+        r"urls\.0: got 'http://a:99999/' \(str\); it is not a web address: Port out of range",
+    ),
+    "a broken address": (
+        lambda raw: raw["datasets"]["mnist"]["files"][0].update(urls=["http://[::1/"]),
+        r"urls\.0: got .*not a web address",
+    ),
+    "two files of one name": (
+        lambda raw: raw["datasets"]["mnist"]["files"][1].update(name="train-images-idx3-ubyte.gz"),
+        r"datasets\.mnist: files: the name train-images-idx3-ubyte\.gz appears twice",
+    ),
+    "a seed beyond 64 bits": (lambda raw: raw.update(seeds=[2**63]), rf"seeds\.0: got {2**63} \(int\); allowed: {2**63 - 1} or less"),
+    "a thousand and one seeds": (lambda raw: raw.update(seeds=list(range(1001))), "seeds: got .*allowed: a list of at most 1000"),
+    "a rate beyond float32": (model(learning_rate=1e39), r"learning_rate: got 1e\+39 \(float\); allowed: 100\.0 or less"),
+    "a rate below float32": (model(learning_rate=1e-46), r"learning_rate: got 1e-46 \(float\); allowed: 1e-12 or more"),
+    "a gain beyond float32": (model(conv_gain=1e39), r"conv_gain: got 1e\+39"),
+    "a threshold that is nothing": (model(threshold=1e-300), r"threshold: got 1e-300"),
+    "a limit beyond float32": (lambda raw: raw["training"].update(weight_limit=1e39), r"training\.weight_limit: got 1e\+39"),
+    "epochs beyond a life": (model(epochs=10**9), r"epochs: got 1000000000 \(int\); allowed: 100000 or less"),
+    "a batch beyond memory": (model(batch_size=10**12), r"batch_size: got 10+ \(int\)"),
+    "a margin beyond its image": (model(padding=10**9), r"padding: got 1000000000 \(int\); allowed: 1024 or less, or a list"),
+    "a layer beyond memory": (model(architecture="99999999"), r"token '99999999' at position 1 is not a layer.*sizes up to 9999999"),
+    "a notation of a page": (
+        model(architecture="1-" * 999 + "1"),
+        r"models\.mnist-cnn: architecture .*has 1,999 characters; allowed: 1,000",
+    ),
+    "a thousand processes": (
+        lambda raw: raw["execution"].update(threads=3000),
+        r"execution\.threads: got 3000 \(int\); allowed: 256 or less",
+    ),
+    "a thousand workers": (lambda raw: raw["execution"].update(workers=3000), r"execution\.workers: got 3000"),
+    "a thousand seeds at a time": (lambda raw: raw["execution"].update(parallel=3000), r"execution\.parallel: got 3000"),
+    "a device that is none": (lambda raw: raw["execution"].update(device="cuda:99999999999"), r"execution\.device: got"),
+    "a folder that is none": (lambda raw: raw["folders"].update(data=""), r"folders\.data: got .*name a folder of its own"),
+    "the root of all folders": (lambda raw: raw["folders"].update(data="/"), r"folders\.data: got .*name a folder of its own"),
+    "a folder with a NUL": (lambda raw: raw["folders"].update(data="a\0b"), r"folders\.data: got .*U\+0000"),
+    "a folder that is too long": (lambda raw: raw["folders"].update(runs="r" * 300), r"folders\.runs: got .*too long for a file system"),
+    "one folder for two": (lambda raw: raw["folders"].update(runs="data"), r"folders: runs and data are both 'data'"),
+    "a published row of NaN": (lambda raw: raw["published"]["mnist-cnn"].update(mean=float("nan")), r"published\.mnist-cnn\.mean: got nan"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_what_a_later_stage_could_not_use_is_refused_with_the_fields_name(case: str, tmp_path: Path) -> None:
+    change, message = UNUSABLE[case]
+    with pytest.raises(SettingsError, match=message) as caught:
+        load(tmp_path / "params.yaml", changed(change))
+    assert all(line.isprintable() for line in str(caught.value).splitlines())
+
+
+@pytest.mark.parametrize("change", [lambda raw: raw.update(seeds=[-1]), model(seeds=[-1]), model(padding=[0, -1])])
+def test_one_mistake_is_one_line(change: Change, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r": got -1 \(int\); allowed: 0 or more$") as caught:
+        load(tmp_path / "params.yaml", changed(change))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["kernel", "count", "int", "tuple"])
+def test_a_model_may_have_the_name_of_a_choice(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=rf"models\.{name}\.epochs: got 0"):
+        load(tmp_path / "params.yaml", changed(lambda raw: raw["models"].update({name: raw["models"]["mnist-cnn"] | {"epochs": 0}})))
+
+
+class Sharp(LossSection):
+    kind: Literal["sharp"]
+    slope: Share
+
+
+class WithOneMoreLoss(Section):
+    loss: KernelLossSettings | Sharp = Field(discriminator="kind")
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"kind": "sharp", "slope": 2}, "p: loss.slope: got 2 (int); allowed: less than 1.0"),
+        ({"kind": "sharp", "slop": 2, "slope": 0}, "p: loss.slop: unknown setting; allowed here: kind, slope"),
+        ({"kind": "count"}, "p: loss: kind: got 'count' (str); allowed: 'kernel', 'sharp'"),
+    ],
+)
+def test_messages_know_a_new_loss_by_its_section(section: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        WithOneMoreLoss.model_validate({"loss": section})
+    assert explain(Path("p"), caught.value, WithOneMoreLoss) == message
+
+
+def test_no_file_of_the_settings_but_their_own_knows_a_loss() -> None:
+    for path in (ROOT / "tsslbp/settings").glob("*.py"):
+        assert path.name in ("losses.py", "__init__.py") or not re.search(r"[\"']kernel[\"']|KernelLoss", path.read_text()), path
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -113,16 +258,18 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     [
         ("", "expected sections"),
         ("- 1", "expected sections"),
-        ("seeds: [1", "is no valid YAML"),
-        ("seeds: [1]\nseeds: [2]", "the key 'seeds' stands there twice"),
-        ("a: !!python/object/apply:os.system [touch here]", "is no valid YAML"),
-        ("a: 2001-99-99", "is no valid YAML"),  # a date to YAML
-        ("a: 0x_", "is no valid YAML"),  # a number to PyYAML
-        ("a: !!bool perhaps", "is no valid YAML"),
-        ("a: " + "9" * 5000, "is no valid YAML"),
+        ("seeds: [1", "is not valid YAML"),
+        ("seeds: [1]\nseeds: [2]", "the key 'seeds' appears twice"),
+        ("a: !!python/object/apply:os.system [touch here]", "is not valid YAML"),
+        ("a: 2001-99-99", "is not valid YAML"),  # a date to YAML
+        ("a: 0x_", "is not valid YAML"),  # a number to PyYAML
+        ("a: !!bool perhaps", "is not valid YAML"),
+        ("a: " + "9" * 5000, "is not valid YAML"),
+        ("a: " + "0x" + "f" * 5000, "missing"),
+        ("? {b: 1}\n: 2", "is not valid YAML"),
         ("&a [*a]", "expected sections"),
-        ("[" * 10_000, "is no valid YAML"),
-        ("? [1]\n: 2", "is no valid YAML"),
+        ("[" * 10_000, "is not valid YAML"),
+        ("? [1]\n: 2", "name is text"),
     ],
 )
 def test_what_is_no_settings_file_is_named(text: str, message: str, tmp_path: Path) -> None:

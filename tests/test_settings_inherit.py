@@ -109,7 +109,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "like none and not complete": (lambda raw: raw["models"]["slow"].pop("like"), r"models\.slow\.architecture: missing"),
     "unknown beside like": (lambda raw: raw["models"]["slow"].update(taus=2), r"models\.slow\.taus: unknown setting; allowed here: .*like"),
     "impossible beside like": (lambda raw: raw["models"]["slow"].update(time_steps=7), r"models\.slow: loss\.desired_train has 5 steps"),
-    "a seed twice": (lambda raw: raw["models"]["few"].update(seeds=[1, 1]), r"models\.few\.seeds: got .*1 stands there more than once"),
+    "a seed twice": (lambda raw: raw["models"]["few"].update(seeds=[1, 1]), r"models\.few\.seeds: got .*1 appears more than once"),
     "no seed": (lambda raw: raw["models"]["few"].update(seeds=[]), r"models\.few\.seeds: got"),
 }
 

@@ -3,9 +3,12 @@
 Pure Python: params.yaml is checked with it before anything heavy is imported. `network.py` builds what is planned here.
 """
 
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from tsslbp.characters import described, first_unusual
 
 Shape = tuple[int, int, int]
 """(channels, height, width)."""
@@ -35,19 +38,26 @@ class Dense:
 
 LayerSpec = Convolution | Pooling | Dense
 
+_SIZE = "([1-9][0-9]{0,6})"
 _TOKENS = (
-    (re.compile(r"([1-9][0-9]*)C([1-9][0-9]*)"), lambda m: Convolution(int(m[1]), int(m[2]))),
-    (re.compile(r"P([1-9][0-9]*)"), lambda m: Pooling(int(m[1]))),
-    (re.compile(r"([1-9][0-9]*)"), lambda m: Dense(int(m[1]))),
+    (re.compile(f"{_SIZE}C{_SIZE}"), lambda m: Convolution(int(m[1]), int(m[2]))),
+    (re.compile(f"P{_SIZE}"), lambda m: Pooling(int(m[1]))),
+    (re.compile(_SIZE), lambda m: Dense(int(m[1]))),
 )
+LONGEST = 1000
+"""Characters of a notation; the longest published one has 44."""
 
 
 def parse(architecture: str) -> tuple[LayerSpec, ...]:
     """Read a notation such as `"15C5-P2-40C5-P2-300"`.
 
     Raises:
-        ValueError: names the bad token and its position (the first character is 1).
+        ValueError: names the bad token or character and its position (the first character is 1).
+
+    >>> parse("15C5-P2-300")
+    (Convolution(channels=15, kernel=5), Pooling(size=2), Dense(neurons=300))
     """
+    _check_characters(architecture)
     specs: list[LayerSpec] = []
     position = 1
     for token in architecture.split("-"):
@@ -57,13 +67,24 @@ def parse(architecture: str) -> tuple[LayerSpec, ...]:
     return tuple(specs)
 
 
+def _check_characters(architecture: str) -> None:
+    if not isinstance(architecture, str):
+        raise TypeError(f"architecture {architecture!r}: expected text such as '15C5-P2-300', got {type(architecture).__name__}")
+    if len(architecture) > LONGEST:
+        raise ValueError(f"architecture {architecture[:20]!r}...: has {len(architecture):,} characters; allowed: {LONGEST:,}")
+    odd = first_unusual(architecture)
+    if odd is not None:
+        position = architecture.index(odd) + 1
+        raise ValueError(f"architecture {architecture!r}: the character at position {position}, {described(odd)}")
+
+
 def _parse_token(token: str, architecture: str, position: int) -> LayerSpec:
     for pattern, build in _TOKENS:
         if match := pattern.fullmatch(token):
             return build(match)
     raise ValueError(
         f"architecture {architecture!r}: token {token!r} at position {position} is not a layer; "
-        "allowed: 15C5 (15 channels, 5x5 kernel), P2 (2x2 pooling), 300 (300 dense neurons), joined by '-'"
+        "allowed: 15C5 (15 channels, 5x5 kernel), P2 (2x2 pooling), 300 (300 dense neurons), joined by '-', with sizes up to 9999999"
     )
 
 
@@ -85,7 +106,7 @@ class PlannedLayer:
         spec: what the notation says.
         input_shape: (C, H, W) for a convolution, (features, 1, 1) for a dense layer.
         neuron_shape: shape of the layer's neurons, before pooling.
-        output_shape: shape of what it hands on, after pooling.
+        output_shape: shape of its output, after pooling.
         padding: zeros added on every side; 0 for a dense layer.
         pooling: window side, 1 where nothing is pooled.
     """
@@ -96,6 +117,19 @@ class PlannedLayer:
     output_shape: Shape
     padding: int
     pooling: int
+
+    @property
+    def weights(self) -> int:
+        """How many weights the layer has."""
+        if isinstance(self.spec, Convolution):
+            return self.spec.channels * self.input_shape[0] * self.spec.kernel**2
+        return self.spec.neurons * self.input_shape[0]
+
+    @property
+    def neurons(self) -> int:
+        """How many neurons the layer has."""
+        channels, height, width = self.neuron_shape
+        return channels * height * width
 
 
 def plan_network(architecture: str, input_shape: Sequence[int], classes: int, padding: int | Sequence[int] = 0) -> tuple[PlannedLayer, ...]:
@@ -129,23 +163,40 @@ def plan_network(architecture: str, input_shape: Sequence[int], classes: int, pa
 
 
 def _check_input(input_shape: Sequence[int], classes: int) -> Shape:
-    if len(input_shape) != 3 or min(input_shape) < 1:
-        raise ValueError(f"input shape {tuple(input_shape)}: expected three positive sizes (channels, height, width)")
-    if classes < 2:
+    try:
+        sizes = [_whole(size) for size in input_shape]
+    except TypeError:
+        raise TypeError(f"input_shape {input_shape!r}: expected three whole numbers (channels, height, width)") from None
+    if len(sizes) != 3 or min(sizes) < 1:
+        raise ValueError(f"input_shape {tuple(sizes)}: expected three positive sizes (channels, height, width)")
+    try:
+        enough = _whole(classes) >= 2
+    except TypeError:
+        raise TypeError(f"classes {classes!r}: expected a whole number") from None
+    if not enough:
         raise ValueError(f"classes {classes}: at least 2 are needed")
-    channels, height, width = input_shape
-    return channels, height, width
+    return sizes[0], sizes[1], sizes[2]
+
+
+def _whole(value: object) -> int:
+    """A whole number, also one of NumPy's; True and 1.0 are not numbers of anything."""
+    if isinstance(value, bool):
+        raise TypeError
+    return operator.index(value)  # type: ignore[arg-type]
 
 
 def _paddings(specs: Sequence[LayerSpec], padding: int | Sequence[int], architecture: str) -> list[int]:
     convolutions = sum(isinstance(spec, Convolution) for spec in specs)
-    values = [padding] * convolutions if isinstance(padding, int) else list(padding)
+    try:
+        values = [_whole(value) for value in padding] if isinstance(padding, Sequence) else [_whole(padding)] * convolutions
+    except TypeError:
+        raise TypeError(f"padding {padding!r}: expected a whole number, or one for each convolution") from None
     if len(values) != convolutions:
         raise ValueError(
             f"padding {values}: {len(values)} values for the {convolutions} convolutions of {architecture!r}; give one number or one each"
         )
-    if any(value < 0 for value in values):
-        raise ValueError(f"padding {values}: must not be negative")
+    if min(values, default=0) < 0 or (not isinstance(padding, Sequence) and _whole(padding) < 0):
+        raise ValueError(f"padding {padding}: must not be negative")
     return values
 
 

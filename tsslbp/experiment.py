@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from tsslbp.measures import measure
+from tsslbp.memory import check_memory
 from tsslbp.method.batches import Splits, load_splits
 from tsslbp.method.build import NETWORK, build_loss, build_network, build_optimizer, network_options
 from tsslbp.method.loop import Schedule, train_epochs
@@ -21,6 +22,7 @@ from tsslbp.storage.checkpoints import TrainingState, load_state, save_state, sa
 from tsslbp.storage.files import checksum
 from tsslbp.storage.provenance import code_digest, device_name, git_commit, library_versions
 from tsslbp.storage.records import DataRecord, ModelRecord, Provenance, SeedProvenance, SeedRecord
+from tsslbp.system import memory_of
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,10 @@ class ModelRun:
         """Load the preprocessed data of a model.
 
         Raises:
+            SettingsError: the network is larger than the memory.
             ValueError: the data are missing or damaged.
         """
+        check_memory(settings, key, memory_of(device))
         model = settings.model(key)
         folder = settings.folders.data / "processed" / model.dataset
         splits, data = load_splits(folder, settings.dataset_of(key), model)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from numba import njit
 
+from tsslbp.memory import machine_memory
 from tsslbp.settings import SettingsError
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
@@ -68,3 +69,10 @@ def pick_device(wanted: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SettingsError(f"execution.device: got {wanted!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices; set auto or cpu")
     return device
+
+
+def memory_of(device: torch.device) -> int:
+    """Bytes of memory that a device has; of a CPU those that this process may use."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return machine_memory()

@@ -1,21 +1,12 @@
 """params.yaml as frozen, validated settings; `load_settings` is the way in."""
 
-from tsslbp.settings.load import Settings, digest, load_settings
+from tsslbp.settings.dataset import Dataset, SourceFile, Subset
+from tsslbp.settings.load import load_settings
+from tsslbp.settings.losses import CountLossSettings, KernelLossSettings, LossSettings
 from tsslbp.settings.messages import SettingsError
-from tsslbp.settings.schema import (
-    Augmentation,
-    CountLossSettings,
-    Dataset,
-    Execution,
-    Folders,
-    KernelLossSettings,
-    Model,
-    Published,
-    Recipe,
-    SourceFile,
-    Subset,
-    Training,
-)
+from tsslbp.settings.model import Augmentation, Model, Recipe
+from tsslbp.settings.schema import Execution, Folders, Published, Settings, Training
+from tsslbp.storage.files import digest
 
 __all__ = [
     "Augmentation",
@@ -24,6 +15,7 @@ __all__ = [
     "Execution",
     "Folders",
     "KernelLossSettings",
+    "LossSettings",
     "Model",
     "Published",
     "Recipe",

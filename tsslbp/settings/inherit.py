@@ -9,7 +9,8 @@
 from pathlib import Path
 from typing import Any
 
-from tsslbp.settings.messages import SettingsError, read_sections, shown
+from tsslbp.settings.messages import SettingsError, shown
+from tsslbp.settings.reader import read_sections
 
 Sections = dict[str, Any]
 

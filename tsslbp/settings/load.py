@@ -1,121 +1,20 @@
 """params.yaml -> frozen, validated settings. Every check of a setting happens here, once, before any work starts.
 
 `load_settings` is the border: what it returns is right, so no other module checks a setting again. pydantic does the
-checking (strictly: "100" is no number); what it finds is put as "where: what arrived; what is allowed". A file may have a
-base that it takes settings from, see `inheritance.py`; what comes out is the same as if it had said all of it.
+checking (strictly: "100" is not a number); what it finds is put as "where: what arrived; what is allowed". A file may have a
+base that it takes settings from, see inherit.py; the result is the same as if it had said all of it.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from tsslbp.architecture import plan_network
 from tsslbp.settings.inherit import BASE, read_with_base
 from tsslbp.settings.messages import SettingsError, explain, printable
-from tsslbp.settings.schema import (
-    Augmentation,
-    CountLossSettings,
-    Dataset,
-    Execution,
-    Folders,
-    KernelLossSettings,
-    Key,
-    Model,
-    Published,
-    Recipe,
-    Section,
-    Seeds,
-    SourceFile,
-    Subset,
-    Training,
-)
-
-__all__ = [
-    "CountLossSettings",
-    "Dataset",
-    "Execution",
-    "Folders",
-    "KernelLossSettings",
-    "Model",
-    "Published",
-    "Recipe",
-    "Settings",
-    "SettingsError",
-    "SourceFile",
-    "Subset",
-    "Training",
-    "digest",
-    "load_settings",
-]
-
-T = TypeVar("T")
-
-
-class Settings(Section):
-    """The whole of a params.yaml. `base`: the file that it took settings from, if any."""
-
-    base: Path | None = None
-    experiment: str = Field(min_length=1)
-    seeds: Seeds
-    folders: Folders
-    execution: Execution
-    training: Training
-    recipes: dict[str, Recipe]
-    models: dict[Key, Model] = Field(min_length=1)
-    published: dict[Key, Published]
-    datasets: dict[Key, Dataset]
-
-    def model(self, key: str) -> Model:
-        """The model of this name; an unknown one is a SettingsError that lists those there are."""
-        return _known(self.models, key, "model")
-
-    def dataset(self, key: str) -> Dataset:
-        """The dataset of this name; an unknown one is a SettingsError that lists those there are."""
-        return _known(self.datasets, key, "dataset")
-
-    def dataset_of(self, key: str) -> Dataset:
-        """The dataset that the model of this name is trained on."""
-        return self.dataset(self.model(key).dataset)
-
-    def recipe_of(self, key: str) -> Recipe:
-        """The recipe that the model of this name follows."""
-        return self.recipes[self.model(key).recipe]
-
-    def seeds_of(self, key: str) -> tuple[int, ...]:
-        """The seeds of a model: its own where it has some, otherwise those of all."""
-        return self.model(key).seeds or self.seeds
-
-    def identity(self, key: str) -> dict[str, Any]:
-        """Everything that decides a model's weights, apart from seed, data, code and the number of epochs.
-
-        The epochs are left out because the learning rate is constant: the first hundred epochs of a longer run are
-        the shorter run, so a raised number of epochs goes on from the checkpoint. Names are no part of it either: a
-        model's `seeds` and what it is `like` are never dumped.
-        """
-        model = self.model(key)
-        dataset = self.dataset(model.dataset)
-        return {
-            "model": model.model_dump(mode="json", exclude={"epochs", "recipe"}),
-            "recipe": self.recipes[model.recipe].model_dump(mode="json"),
-            "training": self.training.model_dump(mode="json"),
-            "dataset": dataset.model_dump(mode="json", include={"kind", "shape", "classes", "mean", "std", "time_steps", "window_us"}),
-        }
-
-
-def digest(value: object) -> str:
-    """A short name for any JSON value: the first 32 hex digits of its SHA-256."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _known(mapping: dict[str, T], key: str, what: str) -> T:
-    if key not in mapping:
-        raise SettingsError(f"unknown {what} {key!r}; allowed: {', '.join(sorted(mapping))}")
-    return mapping[key]
+from tsslbp.settings.model import Augmentation
+from tsslbp.settings.schema import Folders, Settings
 
 
 def load_settings(path: str | Path) -> Settings:

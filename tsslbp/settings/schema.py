@@ -1,53 +1,52 @@
-"""The sections of params.yaml: frozen, strict, and with nothing in them that could not be run. config.py puts them together."""
+"""The sections of params.yaml and the whole of it: frozen, strict, and with nothing in them that could not be run.
 
+What a single value may be is in fields.py, the sections of a model in model.py and losses.py, reading a file in load.py.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
-Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Count = Annotated[int, Strict(), Field(ge=1)]
-Natural = Annotated[int, Strict(), Field(ge=0)]
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
-TimeConstant = Annotated[float, Strict(), Field(ge=1, allow_inf_nan=False)]
-Percent = Annotated[float, Strict(), Field(ge=0, le=100)]
-# YAML reads the network 400 as a number
-Architecture = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
-Spike = Annotated[int, Strict(), Field(ge=0, le=1)]
+from tsslbp.settings.dataset import Dataset
+from tsslbp.settings.fields import (
+    Folder,
+    Key,
+    Line,
+    Number,
+    Percent,
+    Positive,
+    Processes,
+    RecipeName,
+    Samples,
+    Section,
+    Seeds,
+    Share,
+)
+from tsslbp.settings.messages import SettingsError
+from tsslbp.settings.model import Model, Recipe
 
-# Of events: the cells of a frame are numbered in 32 bits, and t has 31 (36 minutes).
-LARGEST_FRAME = (256, 4096, 4096)
-LATEST_US = (1 << 31) - 1
-SACCADES_SENSOR = (34, 34)  # height and width of N-MNIST's, which `stabilize` is for
-
-
-def _seeds_differ(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-    if twice:
-        raise ValueError(f"{', '.join(map(str, twice))} stands there more than once; every seed is one run")
-    return seeds
-
-
-Seeds = Annotated[tuple[Natural, ...], Field(min_length=1), AfterValidator(_seeds_differ)]
-
-
-class Section(BaseModel):
-    """A part of params.yaml: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+T = TypeVar("T")
 
 
 class Folders(Section):
     """Where the pipeline reads and writes, relative to the project's root."""
 
-    data: Path
-    runs: Path
-    checkpoints: Path
-    scratch: Path
-    reports: Path
+    data: Folder
+    runs: Folder
+    checkpoints: Folder
+    scratch: Folder
+    reports: Folder
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        names = list(type(self).model_fields)
+        for index, name in enumerate(names):
+            for other in names[:index]:
+                if getattr(self, name) == getattr(self, other):
+                    raise ValueError(f"{name} and {other} are both '{getattr(self, name)}'; give each a folder of its own")
+        return self
 
 
 class Execution(Section):
@@ -65,171 +64,21 @@ class Execution(Section):
         workers: processes that preprocess.
     """
 
-    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    threads: Count | Literal["auto"] = 1
-    parallel: Count | Literal["auto"] = "auto"
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:(0|[1-9][0-9]?))?)$")] = "auto"
+    threads: Processes | Literal["auto"] = 1
+    parallel: Processes | Literal["auto"] = "auto"
     products: Literal["auto", "onednn", "blas"] = "auto"
     engine: Literal["local", "ray"] = "local"
-    workers: Count | Literal["auto"] = "auto"
+    workers: Processes | Literal["auto"] = "auto"
 
 
 class Training(Section):
     """What every network of the paper shares: AdamW, clipped gradients, clamped weights."""
 
-    betas: tuple[Annotated[Number, Field(ge=0, lt=1)], Annotated[Number, Field(ge=0, lt=1)]]
+    betas: tuple[Share, Share]
     weight_decay: Annotated[Number, Field(ge=0)]
     clip_norm: Positive
     weight_limit: Positive
-
-
-class Recipe(Section):
-    """A named state of the method: which gradient, which target, which initial weights."""
-
-    gradient: Literal["2021-03", "2020-10", "2020-06", "surrogate", "no-warmup", "no-intra"]
-    target_filterings: Annotated[int, Strict(), Field(ge=0, le=2)]
-    convolution_init: Literal["uniform", "kaiming_normal"]
-
-
-class KernelLossSettings(Section):
-    """Match a desired spike train, seen through the synapse; see `losses.KernelLoss`."""
-
-    kind: Literal["kernel"]
-    desired_train: tuple[Spike, ...] = Field(min_length=1)
-
-
-class CountLossSettings(Section):
-    """Match desired spike counts; see `losses.CountLoss`."""
-
-    kind: Literal["count"]
-    desired_count: Annotated[Number, Field(ge=0)]
-    undesired_count: Annotated[Number, Field(ge=0)]
-
-
-class Augmentation(Section):
-    """How training images are moved at random, anew in every epoch; black comes in from outside.
-
-    Attributes:
-        crop: the image is shifted by up to so many pixels in every direction (cut out of itself with a margin of zeros).
-        flip: every second image is mirrored.
-        rotate: it is turned by up to so many degrees in either direction, after shift and flip.
-    """
-
-    crop: Annotated[int, Strict(), Field(ge=0, le=64)] = 0
-    flip: Annotated[bool, Strict()] = False
-    rotate: Annotated[Number, Field(ge=0, le=180)] = 0.0
-
-
-class Model(Section):
-    """One row of the tables: a network, its data and how it is trained.
-
-    `seeds`: its own, in place of those of all models. `like`: the model of the base that it took settings from. Neither
-    decides what a run computes, so neither is ever dumped, recorded or part of an identity.
-    """
-
-    seeds: Seeds | None = Field(default=None, exclude=True)
-    like: str | None = Field(default=None, exclude=True)
-    dataset: str
-    recipe: str
-    architecture: Architecture
-    padding: Natural | tuple[Natural, ...]
-    time_steps: Count
-    tau_m: TimeConstant
-    tau_s: TimeConstant
-    threshold: Positive
-    conv_gain: Positive
-    dropout: Annotated[Number, Field(ge=0, lt=1)]
-    dropout_mask: Literal["row", "neuron"] = "row"
-    loss: KernelLossSettings | CountLossSettings = Field(discriminator="kind")
-    learning_rate: Positive
-    batch_size: Count
-    epochs: Count
-    augmentation: Augmentation = Augmentation()
-    selection: Literal["test", "held-out"] = "test"
-    precision: Literal["float32", "bf16"] = "float32"
-
-    @model_validator(mode="after")
-    def _desired_train_covers_the_time(self) -> Self:
-        if isinstance(self.loss, KernelLossSettings) and len(self.loss.desired_train) != self.time_steps:
-            raise ValueError(
-                f"loss.desired_train has {len(self.loss.desired_train)} steps, but time_steps is {self.time_steps}; give one 0 or 1 for every step"
-            )
-        return self
-
-
-class Subset(Section):
-    """A file that is accepted in place of the official one; every number from it is labelled with `note`."""
-
-    md5: Md5
-    note: str = Field(min_length=1)
-
-
-class SourceFile(Section):
-    """One file of a dataset: its name, checksum and where it can be had, in the order to try.
-
-    `role` says what is in it, for a name that is not the usual one of its kind; see `KINDS` in tsslbp/data/kinds.py.
-    """
-
-    name: FileName
-    md5: Md5
-    urls: tuple[Annotated[str, StringConstraints(pattern=r"^https?://\S+$")], ...]
-    subsets: tuple[Subset, ...] = ()
-    role: str | None = None
-
-
-class Dataset(Section):
-    """A dataset: its files, the shape of a sample, and how values are scaled or events are binned.
-
-    `kind` is one of `KINDS` in tsslbp/data/kinds.py, which checks what only it knows. `shape` is that of an image or of a frame
-    of events: channels, height, width. `stabilize` takes the movement of N-MNIST's camera out of events. Of a recording, only
-    the events after `first_us` and up to `last_us` (microseconds; None for its end) are kept.
-    """
-
-    title: str
-    kind: Key
-    shape: tuple[Count, Count, Count]
-    classes: Annotated[int, Strict(), Field(ge=2, le=256)]
-    class_names: tuple[str, ...] = ()
-    train_samples: Count
-    test_samples: Count
-    files: tuple[SourceFile, ...] = ()
-    mean: tuple[Number, ...] = ()
-    std: tuple[Positive, ...] = ()
-    time_steps: Annotated[int, Strict(), Field(ge=2, le=4096)] | None = None
-    window_us: Annotated[Count, Field(le=LATEST_US)] | None = None
-    stabilize: Annotated[bool, Strict()] | None = None
-    first_us: Annotated[Natural, Field(le=LATEST_US)] = 0
-    last_us: Annotated[Count, Field(le=LATEST_US)] | None = None
-
-    @property
-    def is_events(self) -> bool:
-        """Whether samples are recordings of events, not still images."""
-        return self.time_steps is not None
-
-    @model_validator(mode="after")
-    def _is_of_images_or_events(self) -> Self:
-        if self.class_names and len(self.class_names) != self.classes:
-            raise ValueError(f"class_names has {len(self.class_names)} names for {self.classes} classes; give one each, or none")
-        binning = (self.time_steps, self.window_us, self.stabilize)
-        if binning != (None, None, None):
-            if None in binning or self.mean or self.std:
-                raise ValueError("a dataset of events needs time_steps, window_us and stabilize, and has no mean or std")
-            self._check_events()
-        elif not len(self.mean) == len(self.std) == self.shape[0] or self.first_us or self.last_us:
-            raise ValueError(
-                f"a dataset of images needs one mean and one std for each of its {self.shape[0]} channels, and has no first_us or last_us; "
-                "one of events needs time_steps, window_us and stabilize"
-            )
-        return self
-
-    def _check_events(self) -> None:
-        if any(size > most for size, most in zip(self.shape, LARGEST_FRAME, strict=True)):
-            raise ValueError(f"shape {list(self.shape)}: a frame of events has at most {list(LARGEST_FRAME)} channels, rows and columns")
-        if self.stabilize and self.shape[1:] != SACCADES_SENSOR:
-            raise ValueError(
-                f"stabilize: got True; N-MNIST's saccades are those of {list(SACCADES_SENSOR)} pixels, not {list(self.shape[1:])}: give false"
-            )
-        if self.last_us is not None and self.last_us <= self.first_us:
-            raise ValueError(f"last_us: got {self.last_us}; it comes after first_us, {self.first_us}")
 
 
 class Published(Section):
@@ -238,5 +87,62 @@ class Published(Section):
     mean: Percent | None
     std: Percent | None
     best: Percent | None
-    runs: Count | None
-    epochs: Count | None = None
+    runs: Samples | None
+    epochs: Samples | None = None
+
+
+class Settings(Section):
+    """The whole of a params.yaml. `base`: the file that it took settings from, if any."""
+
+    base: Path | None = None
+    experiment: Line
+    seeds: Seeds
+    folders: Folders
+    execution: Execution
+    training: Training
+    recipes: dict[RecipeName, Recipe]
+    models: dict[Key, Model] = Field(min_length=1)
+    published: dict[Key, Published]
+    datasets: dict[Key, Dataset]
+
+    def model(self, key: str) -> Model:
+        """The model of this name; an unknown one is a SettingsError that lists those there are."""
+        return _known(self.models, key, "model")
+
+    def dataset(self, key: str) -> Dataset:
+        """The dataset of this name; an unknown one is a SettingsError that lists those there are."""
+        return _known(self.datasets, key, "dataset")
+
+    def dataset_of(self, key: str) -> Dataset:
+        """The dataset that the model of this name is trained on."""
+        return self.dataset(self.model(key).dataset)
+
+    def recipe_of(self, key: str) -> Recipe:
+        """The recipe that the model of this name follows."""
+        return self.recipes[self.model(key).recipe]
+
+    def seeds_of(self, key: str) -> tuple[int, ...]:
+        """The seeds of a model: its own where it has some, otherwise those of all."""
+        return self.model(key).seeds or self.seeds
+
+    def identity(self, key: str) -> dict[str, Any]:
+        """Everything that decides a model's weights, apart from seed, data, code and the number of epochs.
+
+        The epochs are left out because the learning rate is constant: the first hundred epochs of a longer run are
+        the shorter run, so a raised number of epochs goes on from the checkpoint. Names are no part of it either: a
+        model's `seeds` and what it is `like` are never dumped.
+        """
+        model = self.model(key)
+        dataset = self.dataset(model.dataset)
+        return {
+            "model": model.model_dump(mode="json", exclude={"epochs", "recipe"}),
+            "recipe": self.recipes[model.recipe].model_dump(mode="json"),
+            "training": self.training.model_dump(mode="json"),
+            "dataset": dataset.model_dump(mode="json", include={"kind", "shape", "classes", "mean", "std", "time_steps", "window_us"}),
+        }
+
+
+def _known(mapping: Mapping[str, T], key: str, what: str) -> T:
+    if key not in mapping:
+        raise SettingsError(f"unknown {what} {key!r}; allowed: {', '.join(sorted(mapping))}")
+    return mapping[key]

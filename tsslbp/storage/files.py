@@ -1,10 +1,11 @@
-"""Files written whole or not at all, and checksums."""
+"""Files written whole or not at all, and checksums of files and values."""
 
 import fcntl
 import glob
 import hashlib
+import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,14 +30,13 @@ def whole_file(path: Path) -> Iterator[Path]:
     _remove_leftovers(path)
     partial: Path | None = None
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-        partial = Path(name)
-        with os.fdopen(descriptor) as held:
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+        # Made as any new file is, and not by tempfile: the user's umask says who may read it, also while it is partial.
+        with partial.open("xb") as held:
             _lock(held.fileno())
             yield partial
             with partial.open("rb") as written:
                 os.fsync(written.fileno())
-            partial.chmod(0o644)
             partial.replace(path)
     except OSError as error:
         if error.errno is None or not (error.filename is None or str(error.filename).endswith(".partial")):
@@ -74,3 +74,13 @@ def checksum(path: Path, algorithm: str = "md5") -> str:
     """The hexadecimal digest of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def digest(value: object) -> str:
+    """A short name for any JSON value: the first 32 hexadecimal digits of its SHA-256.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,26 @@
+"""Public functions called with what a user may pass by mistake: a right result, or an error that names the argument."""
+
+import pytest
+
+from tests.fuzz_api import CALLS, fire_at
+
+CALLS_EACH = {"quick": 40, "thorough": 2000}
+UNCHECKED = {name for name in CALLS if name != "never"}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("profile", ["quick", pytest.param("thorough", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", CALLS)
+def test_a_wrong_argument_is_named(name: str, profile: str) -> None:
+    findings = fire_at(name, CALLS_EACH[profile])
+    assert findings.calls == CALLS_EACH[profile]
+    assert findings.ends["refused"]
+    assert not findings.faults, "\n".join(f"{end} [{arguments}]: {detail}" for (end, arguments), detail in sorted(findings.faults.items()))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_is_right_is_not_refused(name: str) -> None:
+    if name == "load_network":  # its right argument is a file that training writes: test_build.py has it
+        return
+    call = CALLS[name]
+    call.check(call.call(**call.arguments()))
