@@ -20,7 +20,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup quickstart test test-slow test-all lint repro recipes ablation raster report ui quickstart-ui plan bench lock
+.PHONY: help setup quickstart test test-slow test-all lint repro recipes ablation digest raster report ui quickstart-ui plan bench lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -66,6 +66,9 @@ recipes: $(READY) ## run the study: which recipe gives the published numbers? Ho
 ablation: $(READY) ## run the study: what does each part of the method do? Hours on a CPU
 	dvc repro studies/ablation/dvc.yaml
 	dvc repro --single-item --force report
+
+digest: $(READY) ## write down what the method's code means, after a change of it: meaning.json
+	for params in params.yaml quickstart/params.yaml studies/*/params.yaml; do python -m stages.digest --params $$params; done
 
 raster: $(READY) ## compute what the report's picture of one N-MNIST recording shows
 	python -m stages.raster
