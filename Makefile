@@ -7,10 +7,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 5000
 VENV := .venv
+# What requirements.lock holds beside the library: all extras of pyproject.toml but bench.
+EXTRAS := pipeline,ray,export,dev
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
-# Two files at a time: most of a slow test's time is spent waiting for processes to start and end. In their order: the files with
-# the longest tests have few of them, and would otherwise come last, one of them alone.
+# Two files at a time, since a slow test mostly waits for processes to start and end. In their own order: the files with the
+# longest tests have few of them, and would otherwise run last, alone.
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # DVC runs the stages by the name `python`: let it be this one, and keep DVC's and MLflow's telemetry off.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -18,7 +20,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup quickstart test test-slow test-all lint repro recipes ablation raster report ui quickstart-ui plan bench lock
+.PHONY: help setup quickstart test test-slow test-all lint repro recipes ablation digest raster report ui quickstart-ui plan bench lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -26,8 +28,8 @@ help: ## show this list
 setup: $(READY) ## create .venv with the exact versions of requirements.lock
 
 $(READY): requirements.lock
-	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; name a Python 3.11: make PYTHON=python3.11" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make: $$($(PYTHON) --version) found, but requirements.lock is for Python 3.11: make PYTHON=python3.11" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; name a Python 3.11, 3.12 or 3.13: make setup PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "make: $$($(PYTHON) --version) found, but 3.11, 3.12 or 3.13 is needed: make setup PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps -r requirements.lock
 	touch $@
@@ -41,49 +43,55 @@ quickstart: $(READY) ## run the whole pipeline on embedded data, in minutes
 	@python -m stages.report --params quickstart/params.yaml --show
 	@echo "Open quickstart/reports/results.html for tables and figures, or browse the runs with: make quickstart-ui"
 
-test: lint ## lint, types and the tests that take at most 5 minutes
+test: lint ## check format, lint and types, and run the fast tests
 	$(PYTEST) -m "not slow"
 
-test-slow: $(READY) ## the tests that take longer: real kills, real servers, a real browser
+test-slow: $(READY) ## run the slow tests: real kills, real servers, a real browser
 	$(PYTEST) -m slow
 
-test-all: test test-slow ## both
+test-all: test test-slow ## run both
 
-lint: $(READY)
+lint: $(READY) ## check format, lint and types
 	ruff format --check --quiet
 	ruff check --quiet
 	mypy --no-error-summary
 
-repro: $(READY) ## reproduce the published tables: days on a CPU, see README
+repro: $(READY) ## reproduce the published tables: days on a CPU, see docs/reproduce.md
 	dvc repro
 
-recipes: $(READY) ## the study: which recipe gives the published numbers? Hours on a CPU
+recipes: $(READY) ## run the study: which recipe gives the published numbers? Hours on a CPU
 	dvc repro studies/recipes/dvc.yaml
 	dvc repro --single-item --force report
 
-ablation: $(READY) ## the study: what does each part of the method do? Hours on a CPU
+ablation: $(READY) ## run the study: what does each part of the method do? Hours on a CPU
 	dvc repro studies/ablation/dvc.yaml
 	dvc repro --single-item --force report
 
-raster: $(READY) ## what the report's picture of one N-MNIST recording shows, from the data and a network
+digest: $(READY) ## write down what the method's code means, after a change of it: meaning.json
+	for params in params.yaml quickstart/params.yaml studies/*/params.yaml; do python -m stages.digest --params $$params; done
+
+raster: $(READY) ## compute what the report's picture of one N-MNIST recording shows
 	python -m stages.raster
 
 plan: $(READY) ## measure what make repro would cost on this machine
 	python -m stages.plan
 
-report: $(READY) ## tables, figures and MLflow from reports/runs/, without data or training
+report: $(READY) ## write tables, figures and MLflow's log from reports/runs/, without data or training
 	python -m stages.report
 
 ui: $(READY) ## browse the runs in MLflow on 127.0.0.1 (PORT=5000)
 	python -m stages.ui --port $(PORT)
 
-quickstart-ui: $(READY) ## the same for the quickstart's runs
+quickstart-ui: $(READY) ## browse the quickstart's runs
 	python -m stages.ui --params quickstart/params.yaml --port $(PORT)
 
-bench: $(BENCH_READY) ## training speed beside three libraries and the dense limit: leave the machine alone meanwhile
+bench: $(BENCH_READY) ## measure training speed beside other libraries: leave the machine alone meanwhile
 	python -m benchmarks
 
-lock: $(READY) ## write requirements.lock anew from requirements.in
-	$(VENV)/bin/python -m pip install --upgrade -r requirements.in
-	{ echo "# Exact versions of everything that requirements.in asks for; written by make lock."; $(VENV)/bin/python -m pip freeze; } > requirements.lock.partial
+lock: $(READY) ## write requirements.lock anew from pyproject.toml
+	$(VENV)/bin/python -m pip install --upgrade --upgrade-strategy eager ".[$(EXTRAS)]"
+	{ echo "# Exact versions of everything that pyproject.toml and its extras (all but bench) ask for; written by make lock."; \
+	  echo "# They hold for Python 3.11, 3.12 and 3.13."; \
+	  $(VENV)/bin/python -m pip freeze --all --exclude pip --exclude tsslbp; } > requirements.lock.partial
+	$(VENV)/bin/python -m pip uninstall --yes --quiet tsslbp # the stages import the checkout, not a copy
 	mv requirements.lock.partial requirements.lock

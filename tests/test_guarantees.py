@@ -48,12 +48,15 @@ def test_every_area_names_tests_that_keep_it(area):
 
 
 def test_every_promise_names_a_test():
-    """A promise is an item of a list; what follows it in the same item are its tests."""
+    """A promise is a row of a table: what is promised, in bold, and its tests."""
     for area in AREAS:
-        items = re.findall(r"^- (.*(?:\n  .*)*)", sections()[area], re.MULTILINE)
-        assert items, area
-        for item in items:
-            assert NAMED.search(item), f"{area}: {item}"
+        rows = re.findall(r"^\| (\*\*.*) \|$", sections()[area], re.MULTILINE)
+        assert len(rows) == len(re.findall(r"^\|", sections()[area], re.MULTILINE)) - 2 > 0, area
+        for row in rows:
+            promise, _, tests = row.partition(" | ")
+            assert not NAMED.search(promise), f"{area}: {promise}"
+            assert NAMED.search(tests), f"{area}: {promise}"
+            assert not NAMED.sub("", tests).replace("<br>", "").strip(), f"{area}: {tests}"
 
 
 def test_the_page_says_what_is_not_promised_and_how_to_run_the_tests():

@@ -45,6 +45,14 @@ class SpikingNetwork(nn.Module):
 
     Raises:
         ValueError: a notation, shape or constant that cannot be; the message names it.
+
+    Example:
+        >>> network = SpikingNetwork("4C3-P2-20", input_shape=(1, 8, 8), classes=10, time_steps=5)
+        >>> images, events = torch.rand(2, 1, 8, 8), torch.ones(30, 2, 1, 8, 8)
+        >>> network(images).shape, network(events).shape  # (T, B, classes)
+        (torch.Size([5, 2, 10]), torch.Size([30, 2, 10]))
+        >>> network(images).sum(0).argmax(1).shape  # the predicted classes
+        torch.Size([2])
     """
 
     def __init__(

@@ -24,6 +24,11 @@ def make_optimizer(
         lr: learning rate, constant.
         betas: of the running means of the gradient and of its square.
         weight_decay: decoupled, times the learning rate.
+
+    Example:
+        >>> network = SpikingNetwork("20", input_shape=(1, 8, 8))
+        >>> make_optimizer(network, lr=5e-4).defaults["weight_decay"]
+        0.01
     """
     return torch.optim.AdamW(network.parameters(), lr=lr, betas=betas, weight_decay=weight_decay, fused=True)
 
@@ -55,6 +60,13 @@ def train_step(
     Raises:
         NotFiniteError: loss or gradient are not finite; no weight has been changed.
         ValueError: x or labels have another shape or dtype.
+
+    Example:
+        >>> from tsslbp import KernelLoss
+        >>> network = SpikingNetwork("20", input_shape=(1, 8, 8), time_steps=5)
+        >>> optimizer, loss = make_optimizer(network, lr=5e-4), KernelLoss(time_steps=5, tau_s=3.0)
+        >>> train_step(network, loss, optimizer, torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2])) > 0
+        True
     """
     network.train()
     value = optimize(network, loss, optimizer, x, labels, clip_norm, weight_limit)[0].item()
@@ -123,6 +135,12 @@ def evaluate(network: SpikingNetwork, batches: Iterable[tuple[Tensor, Tensor]], 
     Raises:
         NotFiniteError: a weight or an input is not finite.
         ValueError: there is no batch, or x or labels have another shape or dtype.
+
+    Example:
+        >>> network = SpikingNetwork("20", input_shape=(1, 8, 8))
+        >>> found = evaluate(network, [(torch.rand(3, 1, 8, 8), torch.tensor([0, 1, 2]))])
+        >>> found.confusion.sum().item(), 0 <= found.accuracy <= 100
+        (3, True)
     """
     device = next(network.parameters()).device
     classes = network.plan[-1].neuron_shape[0]
