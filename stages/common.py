@@ -10,8 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tsslbp.settings import Execution, Settings, load_settings
+from tsslbp.settings import Execution, Settings, SettingsError, load_settings
 from tsslbp.storage.files import WriteError
+
+STUDIES = ("recipes", "ablation")
+"""Folders under `studies/`: which recipe gives the published numbers, and what each part of the method does."""
 
 
 def run(
@@ -41,6 +44,24 @@ def run(
             raise
         _fail(parser, f"{error}{_remedy(error)}" or "not enough memory", 1)
     sys.exit(0)
+
+
+def load_studies(params: Path) -> dict[Path, Settings]:
+    """The settings of a pipeline's studies, by their files: pipelines of their own, under `studies/` beside its settings.
+
+    There are none where it has no such folder, as the quickstart.
+
+    Raises:
+        SettingsError: what a file says is wrong, or it has another base than this pipeline.
+    """
+    studies: dict[Path, Settings] = {}
+    for path in (params.parent / "studies" / name / "params.yaml" for name in STUDIES):
+        if path.exists():
+            studies[path] = load_settings(path)
+            base = studies[path].base
+            if base is None or base.resolve() != params.resolve():
+                raise SettingsError(f"{path}: base: got {base}; a study in this folder has the base {params}")
+    return studies
 
 
 def tracking_folder(settings: Settings, params: Path) -> Path:

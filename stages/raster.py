@@ -24,8 +24,9 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     """Take the recording and the network, and write what the raster shows."""
     from tsslbp.data.events import bin_events, stabilize
     from tsslbp.data.stored import load_record
-    from tsslbp.report.figures.curves import layer_names
-    from tsslbp.report.figures.recording import FILE_NAME, Recording, save_recording
+    from tsslbp.figures.curves import layer_names
+    from tsslbp.figures.raster import Raster
+    from tsslbp.figures.raster_file import FILE_NAME, save_raster
     from tsslbp.storage.provenance import git_commit
 
     model = settings.model(options.model)
@@ -44,7 +45,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     )
     path = settings.folders.reports / FILE_NAME
     spikes = _spikes(network, layer_names(model.architecture), binned, model.time_steps)
-    save_recording(path, Recording(events, stable, binned, spikes, dataset.window_us, source))
+    save_raster(path, Raster(events, stable, binned, spikes, dataset.window_us, source))
     print(f"written: {path}; `python -m stages.report` draws it\n{source}")
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.image import imread
-
-from tests.report_builders import make_run, mixed_runs, settings
 from tsslbp.report.figures.canvas import BLUE, DOTS_PER_INCH, WIDTH_INCHES
 from tsslbp.report.figures.curves import confusion_matrix, firing_rates, learning_curves
 from tsslbp.report.figures.event_raster import raster
 from tsslbp.report.figures.forest import ablation, comparison
 from tsslbp.report.figures.recording import Recording
+
+from tests.report_builders import make_run, mixed_runs, settings
 from tsslbp.report.rows import make_rows
 from tsslbp.report.statistics import paired_difference
 

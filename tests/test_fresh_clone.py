@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tsslbp.report.figures.recording import FILE_NAME, Recording, save_recording
 
-from stages.studies import load_studies
+from stages.common import load_studies
 from tests.in_process import run_stage
 from tests.report_builders import make_run, settings, study_settings
 from tsslbp.data.events import bin_events, stabilize
-from tsslbp.report.figures.recording import FILE_NAME, Recording, save_recording
 from tsslbp.report.origin import read_runs
 from tsslbp.report.rows import make_rows
 from tsslbp.report.studies.findings import make_studies

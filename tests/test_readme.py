@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from stages.studies import load_studies
+from stages.common import load_studies
 from tsslbp.report.origin import read_runs
 from tsslbp.report.readme import markers, readme_parts, splice
 from tsslbp.report.rows import make_rows

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from tsslbp.report.figures.event_raster import raster
+from tsslbp.report.figures.recording import FILE_NAME, Recording, load_recording, save_recording
 
 from tests.data_builders import event_dataset, preprocess_small, write_recordings
 from tests.in_process import run_stage
 from tests.project import ROOT
 from tsslbp.data.events import bin_events, read_events, stabilize
 from tsslbp.method.network import SpikingNetwork
-from tsslbp.report.figures.event_raster import raster
-from tsslbp.report.figures.recording import FILE_NAME, Recording, load_recording, save_recording
 from tsslbp.spikes import layer_spikes
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from matplotlib.image import imread
+from tsslbp.report.figures.canvas import Picture
 
 from stages import report
 from tests.report_builders import PARAMS, make_run, mixed_runs, settings
-from tsslbp.report.figures.canvas import Picture
 from tsslbp.report.page import draw_pictures, results_page
 from tsslbp.report.readme import TABLE, markers, readme_table
 from tsslbp.report.rows import make_rows
