@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tsslbp.figures.canvas import BLACK, BLUE, GREY, STYLE, Picture, blank, finish, style
 
@@ -61,6 +62,7 @@ def forest(lines: Sequence[Line], title: str, name: str, caption: str, alt: str)
         for position, line in enumerate(lines):
             _draw(axes, position, line, limit)
         axes.set(xlabel="percentage points", xlim=(-limit, limit))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         _name_lines(axes, lines)
         _title(figure, title)
         return finish(figure, name, caption, alt)
@@ -75,7 +77,8 @@ def _limit(lines: Sequence[Line]) -> float:
 
 def _draw(axes: Axes, position: int, line: Line, limit: float) -> None:
     if line.middle is None:
-        axes.text(0.04 * limit, position, line.instead, va="center", color=GREY, fontsize=9, style="italic")
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+        axes.text(0, position, line.instead, ha="center", va="center", color=GREY, fontsize=9, style="italic", bbox=box)
         return
     axes.plot(np.array(line.dots), np.full(len(line.dots), position + 0.24), ".", color=line.color, markersize=4, alpha=0.7, clip_on=True)
     axes.plot([line.low, line.high], [position, position], color=line.color, linewidth=2.2, solid_capstyle="butt")

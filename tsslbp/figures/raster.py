@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from tsslbp.figures.canvas import BLACK, BLUE, VERMILLION, Picture, blank_figure, finish, style
 
-SAMPLE = 40
+SAMPLE = 80
 """Neurons of a layer that are drawn: few enough for a row each, so that a rate of a few percent looks like one."""
+TICK_POINTS = (3.0, 8.0)
+"""A spike's height: that of its neuron's row, but no less and no more than this."""
+PANEL_INCHES = {"events": 1.35, "layer": 1.9}
 
 ON, OFF = (".", BLUE), ("x", VERMILLION)
 
@@ -52,9 +55,10 @@ class Raster:
 
 def draw_raster(shown: Raster) -> Picture:
     """Column of the sensor over the time that the network sees, then the spikes of a sample of each layer's neurons."""
+    heights = [PANEL_INCHES["events"]] * 3 + [PANEL_INCHES["layer"]] * len(shown.layers)
     with style():
-        figure = blank_figure(1.35 * 3 + 1.5 * len(shown.layers) + 0.7)
-        panels = figure.subplots(3 + len(shown.layers), 1, sharex=True, squeeze=False)[:, 0]
+        figure = blank_figure(sum(heights) + 0.7)
+        panels = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
         counts = _draw_events(panels[:3], shown)
         for panel, (name, spikes) in zip(panels[3:], shown.layers.items(), strict=True):
             _draw_spikes(panel, name, spikes, shown.step_ms)
@@ -104,8 +108,9 @@ def _draw_spikes(axes: Axes, name: str, spikes: NDArray[np.bool_], step_ms: floa
     neurons = spikes.shape[1]
     drawn = sample(neurons)
     step, row = np.nonzero(spikes[:, drawn])
-    height = 52 / max(len(drawn), 10)  # points: a row's share of the panel, so that neighbors do not touch
-    axes.plot((step + 0.5) * step_ms, row, "|", color=BLACK, markersize=height, markeredgewidth=1.1)
+    low, high = TICK_POINTS
+    height = min(high, max(low, 90 / len(drawn)))
+    axes.plot((step + 0.5) * step_ms, row, "|", color=BLACK, markersize=height, markeredgewidth=1.2)
     of = f"{len(drawn)} of {neurons:,} neurons" if len(drawn) < neurons else f"{neurons} neurons"
     axes.set(title=f"layer {name.replace(': ', ', ')}: {of}, rate {spikes.mean():.3f}", ylabel="neuron", ylim=(-0.8, len(drawn) - 0.2))
     axes.set_yticks([])

@@ -16,15 +16,30 @@ WHAT = (
 def answer(rows: Sequence[ResultRow]) -> tuple[str, str]:
     """Two sentences: what was run, and how that stands to what is published."""
     run = [row for row in rows if row.was_run]
-    full = [row for row in run if row.follows_protocol]
     if not run:
-        nothing = all(row.comparison.verdict == "not run" and row.published.mean is None and row.published.best is None for row in rows)
-        return f"None of the {len(rows)} rows has been run yet.", "" if nothing else "The tables show the published numbers alone."
-    verb = "was" if len(run) == 1 else "were"
-    extent = f"{len(run)} of {len(rows)} rows {verb} run, {len(full) or 'none'} in full"
+        return f"{extent(rows)}.", "The tables show the published numbers alone." if any(map(_is_published, rows)) else ""
     missing = ", ".join(row.model for row in rows if not row.was_run)
-    not_run = f"; not run: {missing}" if missing else ""
-    return f"{extent} (every seed and epoch of the protocol, on all of the data){not_run}.", _agreement(full, run)
+    return f"{extent(rows)}{f'; not run: {missing}' if missing else ''}.", _agreement([row for row in run if row.follows_protocol], run)
+
+
+def extent(rows: Sequence[ResultRow]) -> str:
+    """How many rows were run, and how many of them in full; without a full stop."""
+    run = [row for row in rows if row.was_run]
+    if not run:
+        return f"None of the {len(rows)} rows has been run yet"
+    full = sum(row.follows_protocol for row in run) or "none"
+    verb = "was" if len(run) == 1 else "were"
+    return f"{len(run)} of {len(rows)} rows {verb} run, {full} in full (every seed and epoch of the protocol, on all of the data)"
+
+
+def opening(rows: Sequence[ResultRow]) -> str:
+    """The extent, before a list of the verdicts."""
+    compared = "; by the 95 % Welch interval of the difference to the published mean, they are"
+    return f"{extent(rows)}{compared if any(row.is_compared for row in rows) else ''}:"
+
+
+def _is_published(row: ResultRow) -> bool:
+    return row.published.mean is not None or row.published.best is not None
 
 
 def _agreement(full: Sequence[ResultRow], run: Sequence[ResultRow]) -> str:

@@ -115,7 +115,7 @@ def _comparison_line(row: ResultRow, name: str) -> Line:
 
 def _comparison_caption(rows: Sequence[ResultRow], lines: Sequence[Line]) -> str:
     data = ", ".join(dict.fromkeys(row.dataset_title for row in rows))
-    counts = ", ".join(f"{line.name} n = {row.seeds}" for row, line in zip(rows, lines, strict=True) if row.was_run) or "none run"
+    counts = ", ".join(f"{line.name} (n = {row.seeds})" for row, line in zip(rows, lines, strict=True) if row.was_run) or "none run"
     commits = ", ".join(dict.fromkeys(row.origin.git_commit[:10] for row in rows if row.origin.git_commit)) or "none"
     return (
         "Difference of the mean accuracies (best epoch of each run), with its 95 % Welch interval; the line at zero is the published mean. "
@@ -173,7 +173,7 @@ def _ablation_caption(model: str, shown: Sequence[Variant]) -> str:
     epochs = max(row.epochs for row in rows)
     data = "; ".join(dict.fromkeys((f"{rows[0].dataset_title}, {epochs} epochs, {rows[0].origin.data_checksum[:10]}", *subset)))
     commits = ", ".join(dict.fromkeys(row.origin.git_commit[:10] or "unknown" for row in rows))
-    counts = ", ".join(f"{variant.name} n = {len(variant.difference.seeds)}" for variant in shown if variant.difference)
+    counts = ", ".join(f"{variant.name} (n = {len(variant.difference.seeds)})" for variant in shown if variant.difference)
     return (
         f"Variants of {model} minus the unchanged one, paired by seed: mean with 95 % Student interval, filled where it excludes 0; small "
         f"dots, single seeds; an arrow: beyond the frame. Data: {data}. Pairs: {counts}. Commit {commits}."
