@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tsslbp.figures.raster import Raster
 from tsslbp.figures.raster_file import FILE_NAME, load_raster
-from tsslbp.report import plain
+from tsslbp.report import texts
 from tsslbp.report.gallery import draw_pictures
 from tsslbp.report.origin import Run
 from tsslbp.report.page import results_page
@@ -38,12 +38,12 @@ def write_reports(
     for picture in (picture for group in pictures.values() for picture in group):
         with whole_file(folder / "figures" / f"{picture.name}.png") as partial:
             partial.write_bytes(picture.png)
-    write_text(folder / "results.csv", plain.results_csv(rows, studies))
-    write_text(folder / "results.md", plain.results_markdown(rows, studies))
-    write_text(folder / "results.tex", plain.results_tex(rows, studies))
+    write_text(folder / "results.csv", texts.results_csv(rows, studies))
+    write_text(folder / "results.md", texts.results_markdown(rows, studies))
+    write_text(folder / "results.tex", texts.results_tex(rows, studies))
     write_text(folder / "results.html", results_page(experiment, rows, pictures, studies, repository))
     if studies.ablation:
-        write_text(folder / "ablation.csv", plain.ablation_csv(studies))
+        write_text(folder / "ablation.csv", texts.ablation_csv(studies))
 
 
 def _raster(folder: Path) -> Raster | None:

@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from tsslbp.report.numbers import MISSING
 
-Line = TypeVar("Line")
+Item = TypeVar("Item")
 
 Format = Literal["csv", "html", "markdown", "latex", "terminal", "readme"]
 PAGE: frozenset[Format] = frozenset({"html"})
@@ -42,7 +42,7 @@ def plain(value: object) -> Cell:
 
 
 @dataclass(frozen=True)
-class Column(Generic[Line]):
+class Column(Generic[Item]):
     """One column.
 
     Attributes:
@@ -56,18 +56,18 @@ class Column(Generic[Line]):
 
     name: str
     heading: str
-    value: Callable[[Line], Any]
+    value: Callable[[Item], Any]
     cell: Callable[[Any], Cell] = plain
     formats: frozenset[Format] = EVERYWHERE
     kind: Kind = "text"
 
-    def of(self, line: Line) -> Cell:
+    def of(self, line: Item) -> Cell:
         """The cell of a line."""
         return self.cell(self.value(line))
 
 
 @dataclass(frozen=True)
-class Table(Generic[Line]):
+class Table(Generic[Item]):
     """Columns and lines. A table has at least one line.
 
     Attributes:
@@ -82,25 +82,25 @@ class Table(Generic[Line]):
 
     name: str
     caption: str
-    columns: Sequence[Column[Line]]
-    groups: Mapping[str, Sequence[Line]]
+    columns: Sequence[Column[Item]]
+    groups: Mapping[str, Sequence[Item]]
     group: str = ""
-    note: Callable[[Line], str] = lambda line: ""
-    is_faint: Callable[[Line], bool] = lambda line: False
+    note: Callable[[Item], str] = lambda line: ""
+    is_faint: Callable[[Item], bool] = lambda line: False
 
-    def shown(self, target: Format) -> list[Column[Line]]:
+    def shown(self, target: Format) -> list[Column[Item]]:
         """The columns that a format shows."""
         return [column for column in self.columns if target in column.formats]
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[Item]:
         """The lines of all groups."""
         return [line for group in self.groups.values() for line in group]
 
 
-def grouped(lines: Iterable[Line], key: Callable[[Line], str]) -> dict[str, list[Line]]:
+def grouped(lines: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list[Item]]:
     """Lines by their key, both in the order of first appearance."""
-    groups: dict[str, list[Line]] = {}
+    groups: dict[str, list[Item]] = {}
     for line in lines:
         groups.setdefault(key(line), []).append(line)
     return groups

@@ -15,10 +15,10 @@ from tsslbp.report.tables.column import Cell, Column, Format, Table
 if TYPE_CHECKING:
     from rich.table import Table as TerminalTable
 
-Line = TypeVar("Line")
+Item = TypeVar("Item")
 
 
-def csv_table(columns: Sequence[Column[Line]], lines: Sequence[Line]) -> str:
+def csv_table(columns: Sequence[Column[Item]], lines: Sequence[Item]) -> str:
     """Values as they are: empty for None, and a float so that it reads back as the same float."""
     shown = [column for column in columns if "csv" in column.formats]
     buffer = io.StringIO()

@@ -129,12 +129,12 @@ RESULTS: Columns = (
 """`best_low` and `best_high`: 95 % interval of the mean; `difference_*`: 95 % Welch interval; all accuracies in percent."""
 
 
-def results_table(rows: Sequence[ResultRow], columns: Columns = RESULTS) -> Table[ResultRow]:
+def results_table(rows: Sequence[ResultRow]) -> Table[ResultRow]:
     """The main table: the rows by their dataset."""
     return Table(
         name="results",
         caption="Test accuracy in percent: reproduced (best epoch of each run, as published) beside published.",
-        columns=columns,
+        columns=RESULTS,
         groups=grouped(rows, lambda row: row.dataset_title),
         group="Dataset",
         note=lambda row: row.note,

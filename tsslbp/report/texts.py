@@ -12,13 +12,14 @@ from tsslbp.report.rows import ResultRow
 from tsslbp.report.studies.findings import NO_STUDIES, Studies
 from tsslbp.report.tables.comparisons import ABLATION
 from tsslbp.report.tables.formats import csv_table, latex_table, markdown_table
-from tsslbp.report.tables.results import RESULTS
+from tsslbp.report.tables.results import results_table
 
 
 def results_csv(rows: Sequence[ResultRow], studies: Studies = NO_STUDIES) -> str:
     """One line per model and recipe; accuracies in percent and differences in points, empty where there is no number."""
     recipes = [each.row for each in studies.recipes if not each.from_base]
-    return csv_table(RESULTS, [line for row in rows for line in (row, *(other for other in recipes if other.model == row.model))])
+    lines = [line for row in rows for line in (row, *(other for other in recipes if other.model == row.model))]
+    return csv_table(results_table(lines).columns, lines)
 
 
 def ablation_csv(studies: Studies) -> str:
