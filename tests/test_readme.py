@@ -14,15 +14,18 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_its_parts_are_those_that_the_records_give():
+def test_the_parts_of_every_document_are_those_that_the_records_give():
     settings = load_settings(ROOT / "params.yaml")
     runs = read_runs(settings, ROOT / settings.folders.runs)
     studies = {
         path.parent.name: (study, read_runs(study, ROOT / study.folders.runs)) for path, study in load_studies(ROOT / "params.yaml").items()
     }
     parts = readme_parts(make_rows(settings, runs), make_studies(studies, settings, runs))
-    assert all(markers(name)[0] in README for name in parts)
-    assert splice(README, parts) == README, "renew it with: python -m stages.report --readme README.md"
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+    placed = {path: text for path, text in texts.items() if any(markers(name)[0] in text for name in parts)}
+    assert all(any(markers(name)[0] in text for text in placed.values()) for name in parts)
+    for path, text in placed.items():
+        assert splice(text, parts) == text, f"renew it with: python -m stages.report --readme {path.relative_to(ROOT)}"
 
 
 def test_every_make_target_that_readme_names_exists():

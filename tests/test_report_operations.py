@@ -65,25 +65,12 @@ def test_events_need_the_rate_of_the_input():
     record, _ = make_run(protocol, "nmnist-cnn-t30", seeds=(0,), epochs=2)
     dataset = protocol.dataset_of("nmnist-cnn-t30")
     assert operations_of(record, dataset) is None
-    known = WithInput(0.017)
     (seed,) = record.seeds
-    with_rate = seed.model_copy(update={"history": (seed.history[0], known.of(seed.history[1]))})
+    with_rate = seed.model_copy(update={"history": (seed.history[0], seed.history[1].model_copy(update={"input_rate": 0.017}))})
     plan = plan_network("12C5-P2-64C5-P2", (2, 34, 34), 10, (1, 0))
     found = operations_of(record.model_copy(update={"seeds": (with_rate,)}), dataset)
     assert found.synaptic == pytest.approx(synaptic_operations(plan, seed.history[1].firing_rates, 30, 0.017))
     assert found.dense == 0
-
-
-class WithInput:
-    """An epoch that knows the rate of its input, whether its record has a field for it yet or not."""
-
-    def __init__(self, rate):
-        self.rate = rate
-
-    def of(self, epoch):
-        known = epoch.model_copy()
-        object.__setattr__(known, "input_rate", self.rate)
-        return known
 
 
 def test_without_fitting_rates_there_is_no_number():

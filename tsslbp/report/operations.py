@@ -61,7 +61,7 @@ def _plan(record: ModelRecord, dataset: Dataset) -> tuple[PlannedLayer, ...] | N
 
 def _input_rate(last: Sequence[Epoch]) -> float | None:
     """Ones per input cell and step; None where a seed has not recorded it."""
-    rates: list[float | None] = [getattr(epoch, "input_rate", None) for epoch in last]  # older records lack it
+    rates = [epoch.input_rate for epoch in last]
     known = [rate for rate in rates if rate is not None]
     return fmean(known) if len(known) == len(rates) else None
 

@@ -39,8 +39,8 @@ def verdict_cell(row: ResultRow) -> Cell:
 
 
 def network_cell(row: ResultRow) -> Cell:
-    """The model, and below it the network and the recipe."""
-    return Cell(row.model, (row.architecture, f"recipe {row.recipe}"))
+    """The model, and below it the network, its time steps and the recipe."""
+    return Cell(row.model, (row.architecture, f"T = {row.time_steps}, recipe {row.recipe}"))
 
 
 def reproduced_cell(best: Summary | None) -> Cell:
@@ -77,7 +77,7 @@ RESULTS: Columns = (
     Column("network", "Network", lambda row: row, network_cell, READERS),
     Column("model", "", lambda row: row.model, formats=DATA),
     Column("architecture", "", lambda row: row.architecture, formats=DATA),
-    Column("time_steps", "T", lambda row: row.time_steps, formats=PAPER | DATA, kind="number"),
+    Column("time_steps", "", lambda row: row.time_steps, formats=DATA),
     Column("recipe", "", lambda row: row.recipe, formats=DATA),
     Column("study", "", lambda row: row.study, formats=DATA),
     Column("settings", "", lambda row: row.variant or None, formats=DATA),
