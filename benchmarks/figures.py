@@ -11,7 +11,7 @@ from benchmarks.measurement import Measurement
 from benchmarks.report import Results, significant
 from benchmarks.roster import COMPILED, DENSE, OURS, OURS_BF16, PEERS, Entry
 from benchmarks.scaling import Point, points, straight_line
-from tsslbp.report.figures.canvas import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, Picture, blank, blank_figure, finish, style
+from tsslbp.figures.canvas import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, Picture, blank, blank_figure, finish, style
 
 _LOOKS = {
     OURS: ("o", BLUE, BLUE),

@@ -9,8 +9,9 @@ from benchmarks.markdown import table
 from benchmarks.measurement import Measurement, Trial
 from benchmarks.roster import COMPILED, DENSE, DENSE_BF16, OURS, OURS_BF16, PEERS, Entry
 from benchmarks.scaling import points, straight_line
-from tsslbp.report.figures.canvas import Picture
-from tsslbp.report.render import MISSING, escape_markdown
+from tsslbp.figures.canvas import Picture
+from tsslbp.report.escape import escape_markdown
+from tsslbp.report.numbers import MISSING
 
 MEGABYTE = 1e6
 

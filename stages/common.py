@@ -15,6 +15,9 @@ from stages.output import unfailing_output
 from tsslbp.settings import Execution, Settings, SettingsError, load_settings
 from tsslbp.storage.files import WriteError
 
+STUDIES = ("recipes", "ablation")
+"""Folders under `studies/`: which recipe gives the published numbers, and what each part of the method does."""
+
 Stage = Callable[[Settings, argparse.Namespace], None]
 
 
@@ -75,6 +78,24 @@ def _keep_caches_inside(settings: Settings) -> None:
     os.environ.setdefault("DVC_SITE_CACHE_DIR", str(Path(".dvc/tmp/site").absolute()))
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+def load_studies(params: Path) -> dict[Path, Settings]:
+    """The settings of a pipeline's studies, by their files: pipelines of their own, under `studies/` beside its settings.
+
+    There are none where it has no such folder, as the quickstart.
+
+    Raises:
+        SettingsError: what a file says is wrong, or it has another base than this pipeline.
+    """
+    studies: dict[Path, Settings] = {}
+    for path in (params.parent / "studies" / name / "params.yaml" for name in STUDIES):
+        if path.exists():
+            studies[path] = load_settings(path)
+            base = studies[path].base
+            if base is None or base.resolve() != params.resolve():
+                raise SettingsError(f"{path}: base: got {base}; a study in this folder has the base {params}")
+    return studies
 
 
 def tracking_folder(settings: Settings, params: Path) -> Path:

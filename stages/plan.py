@@ -10,8 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.common import run
-from stages.studies import load_studies
+from stages.common import load_studies, run
 from tsslbp.settings import Settings
 
 

@@ -6,18 +6,20 @@ epochs that are trained here for the picture; its caption says which.
 
 import argparse
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.common import run
-from tsslbp.settings import Settings, SettingsError
+from tsslbp.settings import Dataset, Model, Settings, SettingsError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tsslbp.data.events import Events
     from tsslbp.method.network import SpikingNetwork
+    from tsslbp.storage.records import DataRecord
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
@@ -25,9 +27,9 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     from tsslbp.data.events import bin_events
     from tsslbp.data.processed import load_record
     from tsslbp.data.recordings import prepare
-    from tsslbp.report.figures.curves import layer_names
-    from tsslbp.report.figures.recording import FILE_NAME, Recording, save_recording
-    from tsslbp.storage.provenance import git_commit
+    from tsslbp.figures.curves import layer_names
+    from tsslbp.figures.raster import Raster
+    from tsslbp.figures.raster_file import FILE_NAME, save_raster
 
     model = settings.model(options.model)
     dataset = settings.dataset(model.dataset)
@@ -38,15 +40,22 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     network, weights = _network(settings, options.model, options.epochs)
     stable = prepare(events, dataset)
     binned = bin_events(stable, model.time_steps, dataset.window_us, dataset.shape)
+    path = settings.folders.reports / FILE_NAME
+    spikes = _spikes(network, layer_names(model.architecture), binned, model.time_steps)
+    source = _source(dataset, data, name, model, weights)
+    save_raster(path, Raster(events, stable, binned, spikes, dataset.window_us, source))
+    print(f"written: {path}; `python -m stages.report` draws it\n{textwrap.fill(source, 80)}")
+
+
+def _source(dataset: Dataset, data: "DataRecord", name: str, model: Model, weights: str) -> str:
+    """The end of the picture's caption: which recording of which data, in which network, and the commit."""
+    from tsslbp.storage.provenance import git_commit
+
     subset = f" (not the official data: {'; '.join(data.subset)})" if data.subset else ""
-    source = (
+    return (
         f"Data: {dataset.title}{subset}, {data.checksum[:10]}, test recording {name}, n = 1. Network: {model.architecture}, "
         f"T = {model.time_steps}, {weights}. Commit {git_commit(Path.cwd())[:10]}."
     )
-    path = settings.folders.reports / FILE_NAME
-    spikes = _spikes(network, layer_names(model.architecture), binned, model.time_steps)
-    save_recording(path, Recording(events, stable, binned, spikes, dataset.window_us, source))
-    print(f"written: {path}; `python -m stages.report` draws it\n{source}")
 
 
 def _recording(settings: Settings, key: str, index: int) -> "tuple[str, Events]":

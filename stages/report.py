@@ -1,28 +1,28 @@
 """Stage `report`: what the training runs measured -> tables, figures and one page.
 
 python -m stages.report
-python -m stages.report --readme README.md
+python -m stages.report --readme README.md docs/findings.md
 """
 
 import argparse
 import os
+import tomllib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.common import run, tracking_folder
-from stages.studies import load_studies
+from stages.common import load_studies, run, tracking_folder
 from tsslbp.settings import Settings
 
 if TYPE_CHECKING:
     from tsslbp.report.origin import Run
-    from tsslbp.report.rows import Row
+    from tsslbp.report.rows import ResultRow
     from tsslbp.report.studies.findings import Studies
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
-    """Read the records, compare them with MLflow, write the report; put its short table into a README on request."""
+    """Read the records, compare them with MLflow, write the report; renew the parts of other documents on request."""
     from tsslbp.report.origin import read_runs
     from tsslbp.report.rows import make_rows
     from tsslbp.report.studies.findings import make_studies
@@ -37,11 +37,29 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     for pipeline, measured in ((settings, runs), *studies.values()):
         agree_with_mlflow(pipeline, measured, tracking_folder(pipeline, options.params))
     found = make_studies(studies, settings, runs)
-    write_reports(settings, rows, runs, settings.folders.reports, found)
+    folder = settings.folders.reports
+    write_reports(settings.experiment, rows, runs, folder, found, repository_link(Path(), folder))
     _show(rows)
-    print(f"written: {settings.folders.reports}/results.html, .md, .tex, .csv and figures/")
-    if options.readme:
-        update_readme(options.readme, rows, found)
+    print(f"written: {folder}/results.html, .md, .tex, .csv and figures/")
+    for path in options.readme:
+        update_document(path, rows, found)
+
+
+def repository_link(root: Path, reports: Path) -> str | None:
+    """Where the code is: the URL that pyproject.toml in `root` names, otherwise its README, as a path from `root / reports` on.
+
+    Args:
+        root: the folder of the project.
+        reports: where the page will lie, relative to `root`.
+
+    Returns:
+        None where there is neither.
+    """
+    project = root / "pyproject.toml"
+    urls = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {}).get("urls", {}) if project.exists() else {}
+    if url := next((url for name, url in urls.items() if name.lower() in ("repository", "source", "homepage")), None):
+        return str(url)
+    return Path(os.path.relpath(root / "README.md", root / reports)).as_posix() if (root / "README.md").exists() else None
 
 
 def agree_with_mlflow(settings: Settings, runs: Mapping[str, "Run"], folder: Path) -> None:
@@ -60,8 +78,8 @@ def _weights(settings: Settings, model: str, seed: int) -> dict[str, Path]:
     return {f"{which}.safetensors": folder / f"seed-{seed}-{which}.safetensors" for which in ("best", "final")}
 
 
-def update_readme(path: Path, rows: Sequence["Row"], studies: "Studies") -> None:
-    """Put the report's parts between the README's markers; a README without the table's is a ValueError."""
+def update_document(path: Path, rows: Sequence["ResultRow"], studies: "Studies") -> None:
+    """Put the report's parts between the markers of a document; one without any place for them is a ValueError."""
     from tsslbp.report.readme import readme_parts, splice
     from tsslbp.storage.files import write_text
 
@@ -70,30 +88,32 @@ def update_readme(path: Path, rows: Sequence["Row"], studies: "Studies") -> None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     write_text(path, text)
-    print(f"written: the table in {path}")
+    print(f"written: the report's parts in {path}")
 
 
-def _show(rows: Sequence["Row"]) -> None:
+def _show(rows: Sequence["ResultRow"]) -> None:
     """The short table on the screen."""
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
 
-    from tsslbp.report.render import spread
-    from tsslbp.report.tables import answer
+    from tsslbp.report.answers import answer
+    from tsslbp.report.tables.formats import terminal_table
+    from tsslbp.report.tables.results import results_table
 
-    table = Table("model", "published", "reproduced", "verdict", "seeds × epochs", box=SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(row.model, spread(row.published), spread(row.best), row.judgement, row.extent)
-    for column in table.columns[:-1]:
-        column.no_wrap = True
     console = Console(highlight=False, markup=False)
-    console.print(table)
-    console.print(" ".join(answer(rows)))
+    console.print(terminal_table(results_table(rows)))
+    console.print(" ".join(answer(rows)).strip())
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m stages.report", description="Tables, figures and a page from the training runs.")
-    parser.add_argument("--readme", type=Path, metavar="FILE", help="also renew what stands between the markers of this file")
+    parser.add_argument(
+        "--readme",
+        type=Path,
+        metavar="FILE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="also renew what stands between the markers of these files",
+    )
     parser.add_argument("--show", action="store_true", help="only print the short table; write nothing")
     run(main, parser)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.studies import load_studies
+from stages.common import load_studies
 from tsslbp.report.origin import Run
 from tsslbp.settings import Settings, load_settings
 from tsslbp.storage.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord

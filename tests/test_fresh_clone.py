@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.studies import load_studies
+from stages.common import load_studies
+from stages.report import repository_link
 from tests.in_process import run_stage
 from tests.report_builders import make_run, settings, study_settings
 from tsslbp.data.events import bin_events, stabilize
-from tsslbp.report.figures.recording import FILE_NAME, Recording, save_recording
+from tsslbp.figures.raster import Raster
+from tsslbp.figures.raster_file import FILE_NAME, save_raster
 from tsslbp.report.origin import read_runs
 from tsslbp.report.rows import make_rows
 from tsslbp.report.studies.findings import make_studies
@@ -48,7 +50,7 @@ def clone(tmp_path: Path, empty_database: Path) -> Path:
     events = np.zeros(9, dtype=[("x", "i2"), ("y", "i2"), ("p", "u1"), ("t", "i4")])
     events["t"] = np.arange(9) * 9000
     spikes = {"1: out": np.eye(9, dtype=bool)}
-    save_recording(tmp_path / "reports" / FILE_NAME, Recording(events, stabilize(events), bin_events(events, 9), spikes, 3000, "Made up."))
+    save_raster(tmp_path / "reports" / FILE_NAME, Raster(events, stabilize(events), bin_events(events, 9), spikes, 3000, "Made up."))
     shutil.copy(empty_database, tmp_path / "mlflow.db")
     return tmp_path
 
@@ -103,7 +105,8 @@ def test_the_committed_report_is_the_one_that_the_committed_records_give(tmp_pat
     shutil.copytree(
         tmp_path / "reports", tmp_path / "again", ignore=shutil.ignore_patterns("runs", "studies", "results.*", "ablation.csv", "figures")
     )
-    write_reports(base, make_rows(base, runs), runs, tmp_path / "again", make_studies(studies, base, runs))
+    link = repository_link(ROOT, base.folders.reports)
+    write_reports(base.experiment, make_rows(base, runs), runs, tmp_path / "again", make_studies(studies, base, runs), link)
     again = files(tmp_path / "again")
     for path in tracked("reports"):
         if is_generated(path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.studies import load_studies
+from stages.common import load_studies
 from tsslbp.report.origin import read_runs
 from tsslbp.report.readme import markers, readme_parts
 from tsslbp.report.rows import make_rows

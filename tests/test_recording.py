@@ -12,49 +12,49 @@ from tests.data_builders import event_dataset, preprocess_small, write_recording
 from tests.in_process import run_stage
 from tests.project import ROOT
 from tsslbp.data.events import bin_events, read_events, stabilize
+from tsslbp.figures.raster import Raster, draw_raster
+from tsslbp.figures.raster_file import FILE_NAME, load_raster, save_raster
 from tsslbp.method.network import SpikingNetwork
-from tsslbp.report.figures.event_raster import raster
-from tsslbp.report.figures.recording import FILE_NAME, Recording, load_recording, save_recording
 from tsslbp.spikes import layer_spikes
 
 
 @pytest.fixture
-def recording() -> Recording:
+def recording() -> Raster:
     rng = np.random.default_rng(0)
     events = np.zeros(90, dtype=[("x", "i2"), ("y", "i2"), ("p", "u1"), ("t", "i4")])
     events["t"], events["x"], events["p"] = np.sort(rng.integers(0, 60_000, 90)), rng.integers(0, 34, 90), rng.integers(0, 2, 90)
     layers = {"1: 3C5": rng.random((20, 37)) < 0.2, "2: out": rng.random((20, 10)) < 0.1}
-    return Recording(events, stabilize(events), bin_events(events, 20), layers, 3000, "Data: made up, n = 1.")
+    return Raster(events, stabilize(events), bin_events(events, 20), layers, 3000, "Data: made up, n = 1.")
 
 
-def test_a_recording_comes_back_as_it_was(recording: Recording, tmp_path: Path) -> None:
-    save_recording(tmp_path / FILE_NAME, recording)
-    found = load_recording(tmp_path / FILE_NAME)
+def test_a_recording_comes_back_as_it_was(recording: Raster, tmp_path: Path) -> None:
+    save_raster(tmp_path / FILE_NAME, recording)
+    found = load_raster(tmp_path / FILE_NAME)
     for name in ("raw", "stabilized", "binned"):
         np.testing.assert_array_equal(getattr(found, name), getattr(recording, name))
     assert list(found.layers) == list(recording.layers)
     for name, spikes in recording.layers.items():
         np.testing.assert_array_equal(found.layers[name], spikes)
     assert (found.window_us, found.source) == (3000, recording.source)
-    assert raster(found).png == raster(recording).png
+    assert draw_raster(found).png == draw_raster(recording).png
 
 
-def test_equal_recordings_are_equal_files(recording: Recording, tmp_path: Path) -> None:
+def test_equal_recordings_are_equal_files(recording: Raster, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        save_recording(tmp_path / name, recording)
+        save_raster(tmp_path / name, recording)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "pickle", "empty"])
-def test_a_damaged_file_is_named_with_what_to_do(recording: Recording, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_file_is_named_with_what_to_do(recording: Raster, tmp_path: Path, damage: str) -> None:
     path = tmp_path / FILE_NAME
-    save_recording(path, recording)
+    save_raster(path, recording)
     if damage == "pickle":
         np.savez(path, about=np.array([object()]))
     else:
         path.write_bytes({"cut": path.read_bytes()[:300], "text": b"no archive", "empty": b""}[damage])
     with pytest.raises(ValueError, match=rf"{FILE_NAME}: is damaged .*python -m stages\.raster"):
-        load_recording(path)
+        load_raster(path)
 
 
 def test_the_spikes_of_a_layer_are_those_that_its_firing_rate_counts() -> None:
@@ -91,7 +91,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_the_stage_takes_the_recording_through_a_network_that_it_trains(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_stage(project, "raster", "--model", "events", "--epochs", "1", "--recording", "2") == 0
-    found = load_recording(project / "reports" / FILE_NAME)
+    found = load_raster(project / "reports" / FILE_NAME)
     np.testing.assert_array_equal(found.stabilized, stabilize(found.raw))
     np.testing.assert_array_equal(found.binned, bin_events(found.stabilized, 10, 3000))
     assert {name: spikes.shape for name, spikes in found.layers.items()} == {
@@ -110,7 +110,7 @@ def test_the_stage_takes_the_weights_of_a_model_that_was_run(project: Path, empt
     (project / "params.yaml").write_text(text.replace("epochs: 6", "epochs: 1"))
     assert run_stage(project, "train", "--model", "events") == 0
     assert run_stage(project, "raster", "--model", "events") == 0
-    assert "with the weights of events, seed 0, after epoch 1 " in load_recording(project / "reports" / FILE_NAME).source
+    assert "with the weights of events, seed 0, after epoch 1 " in load_raster(project / "reports" / FILE_NAME).source
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_model_without_events_has_no_raster(tmp_path: Path, capsys: pytest.Cap
 def test_recordings_are_read_as_they_were_written(project: Path) -> None:
     """The first test recording of the archive is number 1, whatever its place in there."""
     run_stage(project, "raster", "--model", "events", "--epochs", "1")
-    found = load_recording(project / "reports" / FILE_NAME)
+    found = load_raster(project / "reports" / FILE_NAME)
     import zipfile
 
     with zipfile.ZipFile(project / "data/raw/ndigits/Test.zip") as archive:

@@ -1,11 +1,10 @@
 """Variants beside the unchanged model: what is compared with what, and which effect is called real."""
 
-import re
-
 import pytest
 
 from tests.report_builders import make_run, study_runs
-from tsslbp.report.studies.ablation import ablation_answers, variants
+from tsslbp.report.studies.ablation import variants
+from tsslbp.report.studies.answers import ablation_answers
 from tsslbp.settings import SettingsError
 
 
@@ -19,7 +18,7 @@ def test_differences_are_of_the_same_seeds_to_the_unchanged_model(ablation, stud
     own, reference = ({seed.seed: seed.best for seed in runs[f"fashion-mlp-{name}"][0].seeds} for name in ("surrogate", "2021-03"))
     found = ablation["fashion-mlp", "surrogate alone"]
     assert found.difference.values == tuple(own[seed] - reference[seed] for seed in range(5))
-    assert found.settings == "gradient surrogate"
+    assert found.row.variant == "gradient surrogate"
 
 
 def test_an_effect_is_real_where_its_interval_excludes_zero(ablation):
@@ -79,11 +78,37 @@ def test_a_variant_of_which_every_seed_failed_is_told_from_one_that_was_not_run(
     }
     found = variants(study, runs, base, {})
     failed = next(each for each in found if each.like == "mnist-cnn" and each.name == "no warm-up")
-    assert (failed.effect, failed.difference) == ("failed", None)
-    assert "seed 1 failed: epoch 3" in failed.note
+    assert (failed.effect, failed.difference) == ("training fails", None)
+    assert failed.outcome == "training fails (2 of 2 seeds)"
+    assert "seeds 0, 1 failed: epoch 3" in failed.note
     answer = ablation_answers(found)[1]
-    assert "Failed: no warm-up (2 of 2 seeds failed)." in answer
-    assert re.search(r"Too few pairs: surrogate alone \S+ \(1 of 2 seeds failed\)\.", answer)
+    assert "Training fails: surrogate alone (1 of 2 seeds); no warm-up (2 of 2 seeds)." in answer
+
+
+def test_failed_training_is_the_result_although_the_other_seeds_can_be_compared(studies, base):
+    study = studies["ablation"]
+    runs = {
+        "fashion-mlp-2021-03": make_run(study, "fashion-mlp-2021-03", epochs=15, plateau=88.5),
+        "fashion-mlp-no-warmup": make_run(
+            study, "fashion-mlp-no-warmup", seeds=(1, 2), epochs=15, plateau=20, failed={0: "a", 3: "a", 4: "b"}
+        ),
+    }
+    found = next(each for each in variants(study, runs, base, {}) if each.name == "no warm-up")
+    assert (found.effect, found.outcome) == ("training fails", "training fails (3 of 5 seeds)")
+    assert found.difference.interval is not None
+
+
+def test_variants_of_one_recipe_are_told_apart_by_their_settings(studies, base):
+    """As selection or augmentation will be: settings like any other."""
+    study = studies["ablation"]
+    models = {key: study.models[key] for key in ("mnist-cnn-2021-03", "mnist-cnn-surrogate")}
+    wider = study.models["mnist-cnn-surrogate"].model_copy(update={"dropout": 0.1, "threshold": 0.5})
+    shown = variants(study.model_copy(update={"models": {**models, "mnist-cnn-wider": wider}}), {}, base, {})
+    assert [each.name for each in shown] == [
+        "unchanged",
+        "gradient surrogate",
+        "threshold 0.5, dropout 0.1, gradient surrogate",
+    ]
 
 
 def test_where_a_study_has_no_unchanged_model_the_bases_run_is_cut_to_its_extent(studies, base):

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 
-from stages import report
+from stages.report import repository_link
+from tests.in_process import run_stage
 from tests.report_builders import PARAMS, make_run, mixed_runs, settings
-from tsslbp.report.figures.canvas import Picture
-from tsslbp.report.page import draw_pictures, results_page
+from tsslbp.figures.canvas import Picture
+from tsslbp.report.answers import WHAT, extent
+from tsslbp.report.gallery import draw_pictures
+from tsslbp.report.page import PAPER, results_page
 from tsslbp.report.readme import TABLE, markers, readme_table
 from tsslbp.report.rows import make_rows
-from tsslbp.report.studies.findings import NO_STUDIES
-from tsslbp.report.tables import answer
 from tsslbp.report.write import write_reports
 from tsslbp.settings import load_settings
 from tsslbp.storage.records import write_record
@@ -62,22 +63,55 @@ def mixed():
 
 @pytest.fixture(scope="module")
 def page(mixed):
-    return results_page(settings(), *mixed)
+    return results_page("tsslbp", *mixed, repository="../README.md")
 
 
 def test_the_page_needs_no_network(page):
     outline = Outline(page)
-    links = [
-        value for _, attributes in outline.elements for name, value in attributes.items() if name in ("src", "href", "srcset", "action")
+    loaded = [
+        value
+        for tag, attributes in outline.elements
+        for name, value in attributes.items()
+        if name in ("src", "href", "srcset", "action") and tag != "a"
     ]
-    assert links and all(link.startswith("data:") for link in links)
+    assert loaded and all(link.startswith("data:") for link in loaded)
     assert not outline.of("script")
     assert "@import" not in page and "url(" not in page
 
 
-def test_the_page_opens_with_the_answer(page, mixed):
-    text = " ".join("".join(Outline(page[page.index("<h1") : page.index("</header>")]).text).replace("\u00a0", " ").split())
-    assert text == "Results " + " ".join(answer(mixed[0]))
+def plain_text(html):
+    return " ".join("".join(Outline(html).text).replace("\u00a0", " ").split())
+
+
+def test_the_page_opens_with_what_it_is_and_the_verdicts(page, mixed):
+    text = plain_text(page[page.index("<h1") : page.index("</header>")])
+    assert text.startswith(f"TSSL-BP, reproduced {WHAT} Paper · Code and how to run it {extent(mixed[0])}")
+    assert "○ not run: nmnist-cnn-t100, fashion-cnn, cifar10-cnn, cifar10-wide" in text
+    assert "◇ too few runs: fashion-mlp" in text and "▼ (lower): nmnist-cnn-t30" in text
+    assert "runs of 2026-01-01 to 2026-01-04 · commit" in plain_text(page[page.index('<p class="kicker"') : page.index("<h1")])
+
+
+def test_links_lead_to_paper_code_and_every_section(page):
+    outline = Outline(page)
+    links = [link["href"] for link in outline.of("a")]
+    assert PAPER in links and "../README.md" in links
+    anchors = [link.removeprefix("#") for link in links if link.startswith("#")]
+    assert anchors == [heading["id"] for heading in outline.of("h2")]
+    assert anchors[:2] == ["comparison", "tables"] and anchors[-1] == "origins"
+
+
+def test_without_a_known_repository_there_is_no_link_to_one(mixed):
+    assert "Code and how to run it" not in results_page("tsslbp", mixed[0], {})
+
+
+def test_provenance_comes_last_and_folded(page):
+    last = page[page.rindex("<section") :]
+    assert re.search(r"<details>\s*<summary>Show the table</summary>", last)
+    assert "<details open" not in page
+
+
+def test_the_page_knows_dark_mode(page):
+    assert "@media (prefers-color-scheme: dark)" in page and '<meta name="color-scheme" content="light dark">' in page
 
 
 def test_every_picture_is_there_with_its_caption_and_a_description(page, mixed):
@@ -92,24 +126,24 @@ def test_every_picture_is_there_with_its_caption_and_a_description(page, mixed):
 
 def test_every_table_scrolls_in_its_own_box_and_can_be_reached_by_keyboard(page):
     boxes = [attributes for attributes in Outline(page).of("div") if "scroll" in attributes.get("class", "")]
-    assert len(boxes) == page.count("<table") == 4
-    assert all(box["tabindex"] == "0" and box["role"] == "region" and box["aria-labelledby"] in page for box in boxes)
+    assert len(boxes) == page.count("<table") == page.count("<caption>") == 3
+    assert all(box["tabindex"] == "0" and box["role"] == "region" and len(box["aria-label"]) > 20 for box in boxes)
 
 
 def test_rows_have_as_many_cells_as_the_table_has_columns(page):
-    body = page[page.index('<table class="main">') : page.index("</table>")]
+    body = page[page.index('<table class="results">') : page.index("</table>")]
     for row in re.findall(r"<tr.*?</tr>", body[body.index("<tbody") :], re.DOTALL):
         spans = [int(span) for span in re.findall(r'colspan="(\d+)"', row)]
-        assert sum(spans) + len(re.findall(r"<t[hd](?![^>]*colspan)", row)) == 13
+        assert sum(spans) + len(re.findall(r"<t[hd](?![^>]*colspan)", row)) == 9
 
 
 @pytest.mark.parametrize("runs", [{}, {"mnist-cnn": make_run(settings(), "mnist-cnn", seeds=(), failed={0: "boom"})}])
 def test_the_page_reads_well_without_any_run(runs):
     rows = make_rows(settings(), runs)
     pictures = draw_pictures(rows, runs)
-    text = results_page(settings(), rows, pictures)
+    text = results_page("tsslbp", rows, pictures)
     assert pictures == {} and not Outline(text).of("img")
-    assert "None of the 7 rows has been run yet." in text
+    assert "None of the 7 rows has been run yet:" in text
     assert ("seed 0 failed: boom" in text) == bool(runs)
 
 
@@ -118,7 +152,7 @@ def test_foreign_text_is_escaped():
     runs = {"mnist-cnn": make_run(settings(), "mnist-cnn", subset=(hostile,), failed={9: hostile})}
     rows = make_rows(settings(), runs)
     picture = Picture("x", hostile, f'" onerror="{hostile}', b"", 1, 1)
-    outline = Outline(results_page(settings().model_copy(update={"experiment": hostile}), rows, {hostile: [picture]}))
+    outline = Outline(results_page(hostile, rows, {"comparison": [picture]}, repository=hostile))
     assert not outline.of("script") and "onerror" not in outline.of("img")[0]
     assert "".join(outline.text).count(hostile) >= 4
 
@@ -143,7 +177,7 @@ def test_the_same_records_give_the_same_files(project, monkeypatch):
     protocol = load_settings(project / "params.yaml")
     runs = {key: run for key, run in mixed_runs(protocol).items() if key == "fashion-mlp"}
     for name in ("one", "two"):
-        write_reports(protocol, make_rows(protocol, runs), runs, project / name)
+        write_reports(protocol.experiment, make_rows(protocol, runs), runs, project / name)
     files = sorted(path.relative_to(project / "one") for path in (project / "one").rglob("*") if path.is_file())
     assert {str(path) for path in files} == {
         *("results.csv", "results.html", "results.md", "results.tex", "figures/comparison.png"),
@@ -173,13 +207,32 @@ def test_without_runs_the_stage_shows_what_is_published(project):
     assert (project / "reports/results.csv").read_text().count("not run") == 7
 
 
-def test_the_stage_renews_the_readmes_table(tmp_path, capsys):
-    readme = tmp_path / "README.md"
+def test_the_stage_renews_the_parts_of_several_documents(project, capsys):
+    """Each part goes where its markers are; a document without a place for any is refused, and stays as it was."""
+    shutil.rmtree(project / "reports")
+    readme, findings = project / "README.md", project / "findings.md"
     readme.write_text("# Title\n{}\n{}\n".format(*markers(TABLE)))
-    rows = make_rows(settings(), {})
-    report.update_readme(readme, rows, NO_STUDIES)
-    assert readme_table(rows) in readme.read_text()
-    readme.write_text("# Title\n")
-    with pytest.raises(ValueError, match=r"README\.md: expected <!-- results:begin -->"):
-        report.update_readme(readme, rows, NO_STUDIES)
-    assert readme.read_text() == "# Title\n"
+    findings.write_text("# Findings\n{}\n{}\n".format(*markers("recipes")))
+    assert run_stage(project, "report", "--readme", str(readme), str(findings)) == 0
+    assert readme_table(make_rows(settings(), {})) in readme.read_text()
+    assert findings.read_text().startswith("# Findings\n<!-- recipes:begin -->\n")
+    findings.write_text("# Findings\n")
+    assert run_stage(project, "report", "--readme", str(findings)) == 1
+    assert f"{findings}: expected <!-- results:begin --> or" in capsys.readouterr().err
+    assert findings.read_text() == "# Findings\n"
+
+
+def test_what_the_stage_prints_fits_eighty_columns(project, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run_stage(project, "report", "--show") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 9 and max(map(len, lines)) <= 80
+    assert all(any(line.startswith(f" {model}"[1:]) or model in line for line in lines) for model in settings().models)
+
+
+def test_the_repository_is_the_one_that_the_project_names_otherwise_its_readme(tmp_path):
+    assert repository_link(tmp_path, Path("reports")) is None
+    (tmp_path / "README.md").touch()
+    assert repository_link(tmp_path, Path("quickstart/reports")) == "../../README.md"
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n[project.urls]\nRepository = "https://example.org/x"\n')
+    assert repository_link(tmp_path, Path("reports")) == "https://example.org/x"

@@ -2,21 +2,22 @@
 
 import pytest
 
-from tsslbp.report.readme import INDENT, TABLE, markers, splice
+from tsslbp.report.readme import TABLE, markers, splice
 
 BEGIN, END = markers(TABLE)
 OTHER, OTHER_END = markers("recipes")
 
 
 def test_all_but_the_parts_stays():
-    text = f"before\n{BEGIN}\nold\n{END}\nbetween\n1. item\n{INDENT}{OTHER}\n{INDENT}- old\n{INDENT}{OTHER_END}\nafter\n"
-    parts = {TABLE: "| new |", "recipes": f"{INDENT}- new"}
+    text = f"before\n{BEGIN}\nold\n{END}\nbetween\n1. item\n   {OTHER}\n   - old\n   {OTHER_END}\nafter\n"
+    parts = {TABLE: "| new |", "recipes": "- new"}
     new = splice(text, parts)
     assert new == text.replace("- old", "- new").replace("old", "| new |")
     assert splice(new, parts) == new
 
 
-def test_only_the_table_must_have_a_place():
+def test_a_document_may_have_a_place_for_some_parts_alone():
+    assert splice(f"{OTHER}\n{OTHER_END}", {TABLE: "new", "recipes": "- one"}) == f"{OTHER}\n- one\n{OTHER_END}"
     assert splice(f"{BEGIN}\n{END}", {TABLE: "new", "recipes": "- one"}) == f"{BEGIN}\nnew\n{END}"
 
 

@@ -12,7 +12,7 @@ def recipes(base, base_runs, studies):
     return recipe_rows(studies["recipes"], study_runs(studies)["recipes"], base, base_runs)
 
 
-def test_every_published_row_stands_beside_the_bases_recipe_and_then_each_other(recipes):
+def test_every_published_row_is_beside_the_bases_recipe_and_then_each_other(recipes):
     assert [(each.row.model, each.row.recipe, each.from_base) for each in recipes] == [
         ("fashion-mlp", "2021-03", True),
         ("fashion-mlp", "2020-10", False),
@@ -28,10 +28,10 @@ def test_the_bases_run_is_cut_to_the_extent_of_the_others(recipes, base_runs):
     """The best of a hundred epochs is no match for the best of twenty."""
     whole, row = (each for each in recipes if each.from_base and each.row.model == "mnist-cnn")
     first = base_runs["mnist-cnn"][0].seeds[0]
-    assert whole.bests == tuple(seed.best for seed in base_runs["mnist-cnn"][0].seeds)
+    assert whole.row.bests == tuple(seed.best for seed in base_runs["mnist-cnn"][0].seeds)
     assert (row.row.seeds, row.row.epochs) == (1, 20)
-    assert row.bests == (max(epoch.test_accuracy for epoch in first.history[:20]),)
-    assert row.row.best_minus_final == pytest.approx(row.bests[0] - first.history[19].test_accuracy)
+    assert row.row.bests == (max(epoch.test_accuracy for epoch in first.history[:20]),)
+    assert row.row.best_minus_final == pytest.approx(row.row.bests[0] - first.history[19].test_accuracy)
     assert row.row.departures == ("1 of 5 seeds", "20 of 100 epochs")
 
 
@@ -40,11 +40,11 @@ def test_a_base_that_ran_no_seed_of_the_study_was_not_run_for_it(base, studies):
     assert cut(run, {0}, 20) is None
     rows = recipe_rows(studies["recipes"], {}, base, {"mnist-cnn": run})
     assert [each.row.model for each in rows if each.row.was_run] == ["mnist-cnn"]  # whole, as its own row in the tables
-    assert not next(each for each in rows if each.row.model == "mnist-cnn" and each.bests == ()).row.was_run
+    assert not next(each for each in rows if each.row.model == "mnist-cnn" and each.row.bests == ()).row.was_run
 
 
 def test_a_recipe_is_named_by_the_settings_in_which_it_differs(recipes):
-    told = {(each.row.model, each.row.recipe): each.settings for each in recipes}
+    told = {(each.row.model, each.row.recipe): each.row.variant for each in recipes}
     assert told["fashion-mlp", "2020-10"] == (
         "tau_s 2, desired_train 0,1,0,1,1, learning_rate 0.0002, gradient 2020-10, target_filterings 1, convolution_init kaiming_normal"
     )

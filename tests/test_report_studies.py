@@ -7,11 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from tests.report_builders import settings, study_runs
-from tsslbp.report.page import draw_pictures, results_page
+from tests.report_builders import study_runs
+from tsslbp.report.gallery import draw_pictures
+from tsslbp.report.page import results_page
 from tsslbp.report.rows import make_rows
 from tsslbp.report.studies.findings import make_studies
-from tsslbp.report.tables import ablation_csv, results_csv, results_markdown, results_tex
+from tsslbp.report.texts import ablation_csv, results_csv, results_markdown, results_tex
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +22,17 @@ def whole(base, base_runs, studies):
     return make_rows(base, base_runs), make_studies({name: (study, runs[name]) for name, study in studies.items()}, base, base_runs)
 
 
-def test_csv_has_one_row_a_model_and_recipe(whole):
+def test_csv_has_one_row_per_model_and_recipe(whole):
     lines = list(csv.DictReader(io.StringIO(results_csv(*whole))))
     pairs = [(line["model"], line["recipe"]) for line in lines]
     assert len(set(pairs)) == len(pairs) == 7 + 3
     assert pairs.index(("mnist-cnn", "2020-10")) == pairs.index(("mnist-cnn", "2021-03")) + 1
     assert next(line for line in lines if line["model"] == "mnist-cnn")["epochs"] == "100"
+    other = next(line for line in lines if line["recipe"] == "2020-10")
+    assert other["study"] == "recipes" and "gradient 2020-10" in other["settings"]
 
 
-def test_ablation_csv_has_one_row_a_variant(whole):
+def test_ablation_csv_has_one_row_per_variant(whole):
     lines = list(csv.DictReader(io.StringIO(ablation_csv(whole[1]))))
     assert len({(line["model"], line["variant"]) for line in lines}) == len(lines) == 17
     real = next(line for line in lines if line["variant"] == "surrogate alone")
@@ -38,17 +41,24 @@ def test_ablation_csv_has_one_row_a_variant(whole):
 
 
 def estimates(text: str) -> set[str]:
-    """Every difference with its interval that stands in a text."""
-    plain = text.replace("$-$", "−").replace("\u00a0", " ").replace("<small>[", " [")
-    return set(re.findall(r"[+−]?\d+\.\d\d \\?\[[+−]?\d+\.\d\d, [+−]?\d+\.\d\d\\?\]", plain.replace("\\[", "[").replace("\\]", "]")))
+    """Every interval that stands in a text, those of differences with the estimate before them."""
+    plain = (
+        text.replace("$-$", "−")
+        .replace("\u00a0", " ")
+        .replace("<small>[", " [")
+        .replace("<br>", " ")
+        .replace("\\[", "[")
+        .replace("\\]", "]")
+    )
+    return set(re.findall(r"(?:[+−]\d+\.\d\d )?\[[+−]?\d+\.\d\d, [+−]?\d+\.\d\d\]", plain))
 
 
 def test_every_format_has_the_same_numbers(whole):
     texts = [write(*whole) for write in (results_markdown, results_tex)]
-    page = results_page(settings(), whole[0], {}, whole[1])
+    page = results_page("tsslbp", whole[0], {}, whole[1])
     found = [estimates(text) for text in (*texts, page)]
     assert found[0] == found[1] == found[2]
-    assert len(found[0]) >= 3 + 5
+    assert sum(each[0] in "+−" for each in found[0]) >= 3 + 5
 
 
 def test_markdown_tables_are_rectangular(whole):
@@ -67,14 +77,14 @@ def test_latex_rows_have_as_many_cells_as_columns(whole):
 
 def test_the_page_shows_both_studies_and_their_pictures(whole, base_runs):
     pictures = draw_pictures(whole[0], {"mnist-cnn": base_runs["mnist-cnn"], **base_runs}, whole[1])
-    assert [picture.name for picture in pictures["Recipes beside published"]] == ["recipes"]
-    assert [picture.name for picture in pictures["Parts of the method"]] == ["ablation-fashion-mlp", "ablation-mnist-cnn"]
-    for picture in (*pictures["Recipes beside published"], *pictures["Parts of the method"]):
+    assert [picture.name for picture in pictures["recipes"]] == ["recipes"]
+    assert [picture.name for picture in pictures["ablation"]] == ["ablation-fashion-mlp", "ablation-mnist-cnn"]
+    for picture in (*pictures["recipes"], *pictures["ablation"]):
         for fact in ("n = ", "ommit ", "Data: "):
             assert fact in picture.caption
-    page = results_page(settings(), whole[0], pictures, whole[1])
-    assert page.count("<table") == 6
-    assert page.index('id="tables"') < page.index('id="recipes"') < page.index('id="ablation"') < page.index("<figure>")
+    page = results_page("tsslbp", whole[0], pictures, whole[1])
+    assert page.count("<table") == 5
+    assert page.index('id="tables"') < page.index('id="recipes"') < page.index('id="ablation"') < page.index('id="learning"')
     for body, columns in re.findall(r'<table class="(?:recipes|ablation)">(.*?)</table>()', page, re.DOTALL):
         widths = {
             sum(map(int, re.findall(r'colspan="(\d+)"', row))) + len(re.findall(r"<t[hd](?![^>]*colspan)", row))
@@ -86,7 +96,7 @@ def test_the_page_shows_both_studies_and_their_pictures(whole, base_runs):
 def test_studies_that_were_not_run_say_so_in_every_format(base, studies):
     nothing = make_studies({name: (study, {}) for name, study in studies.items()}, base, {})
     rows = make_rows(base, {})
-    for text in (results_markdown(rows, nothing), results_tex(rows, nothing), results_page(base, rows, {}, nothing)):
+    for text in (results_markdown(rows, nothing), results_tex(rows, nothing), results_page("tsslbp", rows, {}, nothing)):
         assert "fashion-mlp, published" in text
         assert "Not run: unchanged; surrogate alone" in text
     assert draw_pictures(rows, {}, nothing) == {}

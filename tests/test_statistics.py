@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.report_builders import settings
-from tsslbp.report.statistics import check_published, compare, optimism, paired_difference, summarize, welch_interval
+from tsslbp.report.statistics import check_published, compare, optimism, paired_difference, summarize, summarize_accuracies, welch_interval
 from tsslbp.settings import Published
 
 accuracies = st.integers(0, 10_000).map(lambda hundredths: hundredths / 100)
@@ -33,6 +33,15 @@ def test_one_run_has_no_spread_and_none_is_refused():
     assert (summarize([89.5]).std, summarize([89.5]).interval, summarize([89.5]).best) == (None, None, 89.5)
     with pytest.raises(ValueError, match="at least one run"):
         summarize([])
+
+
+@given(runs)
+@example([99.9, 100.0])
+@example([0.0, 0.3])
+def test_an_interval_of_accuracies_stays_within_0_and_100(values):
+    whole, cut = summarize(values).interval, summarize_accuracies(values).interval
+    assert 0 <= cut.low <= fmean(values) <= cut.high <= 100
+    assert (cut.low, cut.high) == (max(0.0, whole.low), min(100.0, whole.high))
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss")  # scipy, of runs that hardly differ
@@ -63,7 +72,9 @@ def test_verdict_follows_from_where_zero_lies(values, mean, std):
         ([], published(99.5, 0.02), "not run"),
         ([], None, "not run"),
         ([99.5], published(99.5, 0.02), "too few runs"),
-        ([99.5, 99.6], None, "too few runs"),
+        ([99.5, 99.6], None, "nothing published"),
+        ([99.5, 99.6], published(None, None, None, None), "nothing published"),
+        ([99.5], None, "nothing published"),
         ([99.5, 99.6], published(None, None, 91.41, None), "too few runs"),
         ([99.5, 99.6], published(99.5, None), "too few runs"),
         ([99.5, 99.6], published(99.5, 0.02, n=1), "too few runs"),

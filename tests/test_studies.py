@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from stages.common import STUDIES, load_studies
 from stages.plan import stage_name
-from stages.studies import STUDIES, load_studies
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
 from tsslbp.settings import Settings, SettingsError

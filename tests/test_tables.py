@@ -11,22 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report_builders import make_run, mixed_runs, settings
-from tsslbp.report import render
+from tsslbp.report import numbers
+from tsslbp.report.answers import answer, run_commits, run_dates
+from tsslbp.report.escape import escape_markdown, escape_tex
 from tsslbp.report.origin import read_runs
 from tsslbp.report.readme import readme_table
 from tsslbp.report.rows import make_rows
-from tsslbp.report.tables import (
-    answer,
-    published_checks,
-    results_csv,
-    results_markdown,
-    results_tex,
-)
+from tsslbp.report.tables.evidence import published_checks
+from tsslbp.report.texts import results_csv, results_markdown, results_tex
 from tsslbp.storage.records import RecordError, write_record
 
 REQUIRED = {
     *("dataset", "model", "architecture", "time_steps", "recipe", "seeds", "epochs", "best_mean", "best_std", "best_max"),
-    *("final_mean", "final_std", "published_mean", "published_std", "published_best", "verdict"),
+    *("final_mean", "final_std", "published_mean", "published_std", "published_best", "verdict", "study"),
+    *("code_digest", "device", "hours", "versions", "data_checksum", "git_commit", "synaptic_operations", "dense_operations"),
 }
 FORMATS = (results_csv, results_markdown, results_tex, readme_table)
 
@@ -45,7 +43,7 @@ def table(rows):
     return {line["model"]: line for line in csv.DictReader(io.StringIO(results_csv(rows)))}
 
 
-def test_csv_has_a_row_a_model_in_the_order_of_the_settings(protocol, rows):
+def test_csv_has_a_row_per_model_in_the_order_of_the_settings(protocol, rows):
     lines = table(rows)
     assert list(lines) == list(protocol.models)
     assert set(lines["mnist-cnn"]) >= REQUIRED
@@ -61,6 +59,7 @@ def test_csv_holds_what_the_records_say_in_full_precision(protocol, rows):
     assert float(line["difference"]) == pytest.approx(float(line["best_mean"]) - 99.50)
     assert float(line["difference_low"]) < float(line["difference"]) < float(line["difference_high"])
     assert (line["seeds"], line["epochs"], line["data_checksum"]) == ("5", "100", record.data.checksum)
+    assert (line["code_digest"], line["study"], line["settings"]) == (record.code, "protocol", "")
 
 
 def test_csv_is_empty_where_nothing_ran(rows):
@@ -137,6 +136,30 @@ def test_without_any_run_every_format_still_shows_what_is_published(protocol, wr
     assert re.search(r"99\.50?", text)
 
 
+def test_runs_of_an_older_code_say_so_everywhere(protocol):
+    runs = mixed_runs(protocol)
+    present = {"mnist-cnn": runs["mnist-cnn"][0].code, "fashion-mlp": "0" * 32}
+    rows = make_rows(protocol, runs, present)
+    lines = table(rows)
+    assert {key: lines[key]["present_code"] for key in runs} == {"mnist-cnn": "True", "nmnist-cnn-t30": "", "fashion-mlp": "False"}
+    for write in (results_csv, results_markdown, results_tex):
+        assert write(rows).count("older state of the method's code") == 1
+    assert "older state" not in results_csv(make_rows(protocol, runs))
+
+
+def test_seeds_that_failed_alike_share_a_note(protocol):
+    failed = {1: "epoch 3: layer 3 never fired; rates: 0.1", 4: "epoch 3: layer 3 never fired; rates: 0.2", 5: "epoch 1: not finite"}
+    row = make_rows(protocol, {"mnist-cnn": make_run(protocol, "mnist-cnn", seeds=(0,), failed=failed)})[0]
+    assert row.origin.failure_notes == ("seeds 1, 4 failed: epoch 3: layer 3 never fired", "seed 5 failed: epoch 1: not finite")
+
+
+def test_dates_and_commits_are_those_of_the_runs(protocol, rows):
+    assert run_dates(rows) == "2026-01-01 to 2026-01-04"
+    assert run_commits(rows) == rows[0].origin.git_commit[:10]
+    nothing = make_rows(protocol, {})
+    assert (run_dates(nothing), run_commits(nothing)) == ("", "")
+
+
 def cells(line: str) -> list[str]:
     return re.split(r"(?<!\\)\|", line.strip().strip("|"))
 
@@ -151,15 +174,15 @@ def test_markdown_tables_are_rectangular(rows, write):
 
 @given(st.text(max_size=40))
 def test_no_text_can_leave_its_markdown_cell(text):
-    escaped = render.escape_markdown(text)
+    escaped = escape_markdown(text)
     assert "\n" not in escaped and len(cells(f"|{escaped} |x|")) == 2
     assert not re.search(r"(?<!\\)(\\\\)*[<`]", escaped)
 
 
 @given(st.text(max_size=40))
 def test_no_text_can_leave_its_latex_cell(text):
-    escaped = render.escape_tex(text)
-    bare = re.sub(r"\\[&%$#_{}]|\\text[a-z]+\{\}|\$(\\times|\\pm|-)\$", "", escaped)
+    escaped = escape_tex(text)
+    bare = re.sub(r"\\[&%$#_{}]|\\text[a-z]+\{\}|\$(\\times|\\pm|\\surd|-)\$", "", escaped)
     assert not set(bare) & set("\\&%$#_{}~^")
     assert bare.isprintable() or not bare
 
@@ -168,13 +191,13 @@ def test_latex_braces_and_columns_balance(rows):
     text = re.sub(r"\\[{}]", "", results_tex(rows))
     assert text.count("{") == text.count("}")
     body = [line for line in text.splitlines() if line.endswith(r"\\") and line.startswith(tuple(row.model for row in rows))]
-    assert len(body) == len(rows) + 3  # and the three that ran, in the table of origins
-    assert {len(re.findall(r"(?<!\\)&", line)) for line in body[: len(rows)]} == {12}
+    assert len(body) == len(rows) + 6 + 3  # and those that can be checked, and the three that ran, in the table of origins
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in body[: len(rows)]} == {13}
 
 
 def test_numbers_have_two_decimals_and_a_true_sign():
-    assert [render.signed(value) for value in (-0.03, 0.004, -0.004, 1.0, None)] == ["−0.03", "0.00", "0.00", "+1.00", "–"]
-    assert (render.number(99.5), render.number(None)) == ("99.50", "–")
+    assert [numbers.signed(value) for value in (-0.03, 0.004, -0.004, 1.0, None)] == ["−0.03", "0.00", "0.00", "+1.00", "–"]
+    assert (numbers.number(99.5), numbers.number(None)) == ("99.50", "–")
 
 
 def test_markdown_names_the_impossible_cell(rows):

@@ -19,7 +19,7 @@ def read_runs(settings: Settings, folder: Path) -> dict[str, Run]:
 
     Args:
         settings: whose models to look for.
-        folder: holds one folder of records a model.
+        folder: holds one folder of records per model.
 
     Raises:
         RecordError: a record is damaged, incomplete, or another model's.
@@ -49,25 +49,42 @@ class Origin:
         data_checksum: of the arrays that the model was trained on.
         git_commit: commit of the code.
         device: what it ran on, with how many threads.
+        code: digest of the code that decides its numbers.
+        is_present_code: whether that is the code of today; None where nobody compared them.
         hours: wall-clock time of all seeds together, failed ones included; None where nothing ran.
         versions: libraries with their versions.
         started: first day, ISO 8601.
-        failures: a line for each seed that failed.
+        failures: the seeds that failed, each with what went wrong.
         run_ids: of the seeds that finished, as in their record and in MLflow's tags.
     """
 
     data_checksum: str = ""
     git_commit: str = ""
     device: str = ""
+    code: str = ""
+    is_present_code: bool | None = None
     hours: float | None = None
     versions: str = ""
     started: str = ""
-    failures: tuple[str, ...] = ()
+    failures: tuple[tuple[int, str], ...] = ()
     run_ids: str = ""
 
+    @property
+    def failure_notes(self) -> tuple[str, ...]:
+        """A line for each thing that went wrong, with the seeds that it went wrong with."""
+        seeds: dict[str, list[int]] = {}
+        for seed, message in self.failures:
+            seeds.setdefault(message.partition(";")[0], []).append(seed)
+        return tuple(f"seed{'s' if len(which) > 1 else ''} {', '.join(map(str, which))} failed: {what}" for what, which in seeds.items())
 
-def origin_of(run: Run | None) -> Origin:
-    """Gather what the provenance of the seeds has to say; an empty Origin where there is none."""
+
+def origin_of(run: Run | None, present_code: str | None = None) -> Origin:
+    """Gather what the provenance of the seeds has to say; an empty Origin where there is none.
+
+    Args:
+        run: a model's record and provenance.
+        present_code: digest of the code that would train the model now; None: not compared.
+    """
     if run is None:
         return Origin()
     record, provenance = run
@@ -77,10 +94,12 @@ def origin_of(run: Run | None) -> Origin:
         data_checksum=record.data.checksum,
         git_commit=", ".join(_distinct(seed.git_commit for seed in seeds)),
         device="; ".join(_distinct(_place(seed) for seed in seeds)),
+        code=record.code,
+        is_present_code=None if present_code is None else record.code == present_code,
         hours=sum(sum(seed.seconds) for seed in seeds) / 3600,
         versions=", ".join(_versions(seeds)),
         started=min((seed.started for seed in seeds), default="")[: len("2021-03-01")],
-        failures=tuple(f"seed {seed.seed} failed: {_brief(seed.failed)}" for seed in seeds if seed.failed and seed.seed not in finished),
+        failures=tuple((seed.seed, _brief(seed.failed)) for seed in seeds if seed.failed and seed.seed not in finished),
         run_ids=", ".join(seed.run_id for seed in record.seeds),
     )
 

@@ -1,35 +1,42 @@
-"""The parts of a README that the report writes: each stands between two markers, and a test fails where one is older than the records."""
+"""The parts of a document that the report writes: each stands between two markers, and a test fails where one is older than the records."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
-from tsslbp.report import render
-from tsslbp.report.rows import Row
-from tsslbp.report.studies.ablation import ablation_answers
+from tsslbp.report.answers import answer
+from tsslbp.report.escape import escape_markdown
+from tsslbp.report.rows import ResultRow
+from tsslbp.report.studies.answers import ablation_answers
 from tsslbp.report.studies.findings import NO_STUDIES, Studies
 from tsslbp.report.studies.recipes import recipe_answers
-from tsslbp.report.tables import context
+from tsslbp.report.tables.formats import markdown_table
+from tsslbp.report.tables.results import results_table
 
 TABLE = "results"
-INDENT = "   "
-"""Of what stands under an item of a numbered list."""
+
+LEGEND = (
+    "Test accuracy in percent, mean ± sample stddev over seeds. Published and reproduced: best epoch of each run, chosen on test data. "
+    "Difference: of the means, in points, with its 95 % Welch interval. SynOps: synaptic operations per inference. A verdict in "
+    "parentheses is one on fewer seeds, epochs or data than the protocol has."
+)
 
 
-def readme_table(rows: Sequence[Row]) -> str:
-    """A short Markdown table of the rows, without markers."""
-    return render.markdown("readme.md", **context(rows)).strip()
+def readme_table(rows: Sequence[ResultRow]) -> str:
+    """The answer and a short Markdown table of the rows, without markers."""
+    return "\n\n".join((escape_markdown(" ".join(answer(rows))), markdown_table(results_table(rows), "readme"), LEGEND))
 
 
-def readme_parts(rows: Sequence[Row], studies: Studies = NO_STUDIES) -> dict[str, str]:
+def readme_parts(rows: Sequence[ResultRow], studies: Studies = NO_STUDIES) -> dict[str, str]:
     """All parts by the name in their markers: the table, and what either study found as list items."""
     return {
         TABLE: readme_table(rows),
-        "recipes": _items(recipe_answers(studies.recipes), INDENT),
+        "recipes": _items(recipe_answers(studies.recipes)),
         "ablation": _items(ablation_answers(studies.ablation)),
     }
 
 
-def _items(sentences: Sequence[str], indent: str = "") -> str:
-    return "\n".join(f"{indent}- {render.escape_markdown(sentence)}" for sentence in sentences)
+def _items(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {escape_markdown(sentence)}" for sentence in sentences)
 
 
 def markers(name: str) -> tuple[str, str]:
@@ -37,20 +44,26 @@ def markers(name: str) -> tuple[str, str]:
     return f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
 
 
-def splice(readme: str, parts: Mapping[str, str]) -> str:
-    """The README with each part between its markers, which stay. The table must have a place; the other parts may.
+def splice(document: str, parts: Mapping[str, str]) -> str:
+    """The document with each part between its markers, which stay; a part is indented as its first marker is.
 
     Raises:
-        ValueError: a marker is missing, stands there twice, or the end comes before the beginning.
+        ValueError: the document has a place for none of the parts; or a marker is missing, appears twice, or the end comes before the
+            beginning.
     """
-    for name, text in parts.items():
-        begin, end = markers(name)
-        if name != TABLE and begin not in readme and end not in readme:
-            continue
-        if readme.count(begin) != 1 or readme.count(end) != 1 or readme.index(begin) > readme.index(end):
-            raise ValueError(f"expected {begin} and after it {end}, once each; put the two lines where the part belongs")
-        before, rest = readme.split(begin)
-        after = rest.split(end)[1]
-        indent = before.rpartition("\n")[2]
-        readme = f"{before}{begin}\n{text}\n{indent}{end}{after}"
-    return readme
+    places = [name for name in parts if any(marker in document for marker in markers(name))]
+    if not places:
+        wanted = " or ".join(markers(name)[0] for name in parts)
+        raise ValueError(f"expected {wanted}, each with its end; put the two lines where the part belongs")
+    for name in places:
+        document = _replaced(document, *markers(name), parts[name])
+    return document
+
+
+def _replaced(document: str, begin: str, end: str, text: str) -> str:
+    if document.count(begin) != 1 or document.count(end) != 1 or document.index(begin) > document.index(end):
+        raise ValueError(f"expected {begin} and after it {end}, once each; put the two lines where the part belongs")
+    before, rest = document.split(begin)
+    line = before.rpartition("\n")[2]
+    indent = line[: len(line) - len(line.lstrip())]
+    return f"{before}{begin}\n{textwrap.indent(text, indent)}\n{indent}{end}{rest.split(end)[1]}"

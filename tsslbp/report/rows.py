@@ -1,15 +1,17 @@
-"""One row a model: what was published, what was measured, how the two stand to each other, and where the number comes from.
+"""One row per model: what was published, what was measured, how the two stand to each other, and where the number comes from.
 
-Every table, the page's opening sentences and the README take their numbers from these rows, so no two can disagree.
+Every table, the page's opening sentences and the README take their numbers from these rows, so no two can disagree. A new column of
+the tables is computed here and named in tables/results.py.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tsslbp.report import statistics
+from tsslbp.report.frame import Measured, aggregate, runs_frame
+from tsslbp.report.operations import Operations, operations_of
 from tsslbp.report.origin import Origin, Run, origin_of
-from tsslbp.report.statistics import Comparison, Summary
+from tsslbp.report.statistics import Comparison, Summary, check_published, compare
 from tsslbp.settings import Published, Settings
 from tsslbp.storage.records import ModelRecord
 
@@ -17,18 +19,22 @@ UNPUBLISHED = Published(mean=None, std=None, best=None, runs=None)
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """One model beside its published row.
 
     Attributes:
+        study: "protocol" for the published rows, otherwise the study that ran it.
+        variant: what differs from the published row, with values, as in params.yaml; "" where nothing does.
         seeds: seeds that finished; 0 where the model was not run.
         epochs: epochs that every finished seed ran.
         protocol_seeds: seeds that params.yaml asks for, or the published number of runs where that is larger.
         protocol_epochs: epochs that params.yaml asks for, or the published number where that is larger.
+        bests: of each seed, the accuracy at its best epoch.
         best: over seeds, of the best test accuracy over the epochs: the published protocol.
         final: over seeds, of the test accuracy after the last epoch.
         best_minus_final: what choosing the epoch on test data was worth, in points, mean over seeds.
         comparison: `best` beside `published`.
+        operations: per inference, see operations.py; None where the records do not say.
         departures: how the runs differ from the protocol; empty for a full reproduction.
         remarks: what else a reader of the row should know.
     """
@@ -40,15 +46,19 @@ class Row:
     architecture: str
     time_steps: int
     recipe: str
+    study: str
+    variant: str
     seeds: int
     epochs: int
     protocol_seeds: int
     protocol_epochs: int
+    bests: tuple[float, ...]
     best: Summary | None
     final: Summary | None
     best_minus_final: float | None
     published: Published
     comparison: Comparison
+    operations: Operations | None
     departures: tuple[str, ...]
     remarks: tuple[str, ...]
     origin: Origin
@@ -92,53 +102,74 @@ class Row:
 SUBSET = "subset of the data"
 
 
-def make_rows(settings: Settings, runs: Mapping[str, Run]) -> tuple[Row, ...]:
-    """One row a model, in the order of params.yaml, whether it was run or not."""
-    return tuple(_make_row(settings, key, runs.get(key)) for key in settings.models)
+OLDER_CODE = "measured with an older state of the method's code"
 
 
-def _make_row(settings: Settings, key: str, run: Run | None) -> Row:
-    model = settings.model(key)
+def make_rows(
+    settings: Settings, runs: Mapping[str, Run], present_code: Mapping[str, str] | None = None, study: str = "protocol"
+) -> tuple[ResultRow, ...]:
+    """One row per model, in the order of params.yaml, whether it was run or not.
+
+    Args:
+        settings: whose models.
+        runs: records by model.
+        present_code: by model, the digest of the code that would train it now; a row of other code says so. None: not compared.
+        study: what the rows belong to.
+    """
+    measured = aggregate(runs_frame(runs))
+    code = present_code or {}
+    return tuple(_make_row(settings, key, runs.get(key), measured.get(key), code.get(key), study) for key in settings.models)
+
+
+def _make_row(settings: Settings, key: str, run: Run | None, measured: Measured | None, present_code: str | None, study: str) -> ResultRow:
+    model, dataset = settings.model(key), settings.dataset_of(key)
     published = settings.published.get(key, UNPUBLISHED)
-    seeds = run[0].seeds if run else ()
-    best, final = [seed.best for seed in seeds], [seed.final for seed in seeds]
-    comparison = statistics.compare(best, published)
-    origin = origin_of(run)
-    protocol_seeds = max(len(settings.seeds_of(key)), published.runs or 0)
-    protocol_epochs = max(model.epochs, published.epochs or 0)
-    return Row(
+    bests = measured.bests if measured else ()
+    comparison = compare(bests, published)
+    origin = origin_of(run, present_code)
+    asked = _asked(settings, key, published)
+    return ResultRow(
         dataset=model.dataset,
-        dataset_title=settings.dataset(model.dataset).title,
-        class_names=settings.dataset(model.dataset).class_names,
+        dataset_title=dataset.title,
+        class_names=dataset.class_names,
         model=key,
         architecture=model.architecture,
         time_steps=model.time_steps,
         recipe=model.recipe,
-        seeds=len(seeds),
-        epochs=min((len(seed.history) for seed in seeds), default=0),
-        protocol_seeds=protocol_seeds,
-        protocol_epochs=protocol_epochs,
-        best=statistics.summarize(best) if best else None,
-        final=statistics.summarize(final) if final else None,
-        best_minus_final=statistics.optimism(best, final) if best else None,
+        study=study,
+        variant="",
+        seeds=measured.seeds if measured else 0,
+        epochs=measured.epochs if measured else 0,
+        protocol_seeds=asked[0],
+        protocol_epochs=asked[1],
+        bests=bests,
+        best=measured.best if measured else None,
+        final=measured.final if measured else None,
+        best_minus_final=measured.best_minus_final if measured else None,
         published=published,
         comparison=comparison,
-        departures=_departures(settings, key, run[0], protocol_seeds, protocol_epochs) if run else (),
-        remarks=(*origin.failures, *_remarks(published, comparison)),
+        operations=operations_of(run[0], dataset) if run else None,
+        departures=_departures(settings, key, run[0], measured, asked) if run else (),
+        remarks=(*origin.failure_notes, *_remarks(published, comparison, origin)),
         origin=origin,
     )
 
 
-def _departures(settings: Settings, key: str, record: ModelRecord, protocol_seeds: int, protocol_epochs: int) -> tuple[str, ...]:
+def _asked(settings: Settings, key: str, published: Published) -> tuple[int, int]:
+    """Seeds and epochs of the protocol: what params.yaml asks for, or what was published where that is more."""
+    return max(len(settings.seeds_of(key)), published.runs or 0), max(settings.model(key).epochs, published.epochs or 0)
+
+
+def _departures(settings: Settings, key: str, record: ModelRecord, measured: Measured | None, asked: tuple[int, int]) -> tuple[str, ...]:
+    """How the runs differ from the protocol; `asked`: its seeds and epochs."""
     found: list[str] = []
     if record.data.subset:
         found.append(f"{SUBSET}: {', '.join(record.data.subset)}")
-    if len(record.seeds) < protocol_seeds:
-        found.append(f"{len(record.seeds)} of {protocol_seeds} seeds")
-    epochs = [len(seed.history) for seed in record.seeds]
-    if min(epochs, default=0) < protocol_epochs and epochs:
-        span = f"{min(epochs)}" if min(epochs) == max(epochs) else f"{min(epochs)} to {max(epochs)}"
-        found.append(f"{span} of {protocol_epochs} epochs")
+    if len(record.seeds) < asked[0]:
+        found.append(f"{len(record.seeds)} of {asked[0]} seeds")
+    if measured and measured.epochs < asked[1]:
+        span = f"{measured.epochs}" if measured.epochs == measured.longest else f"{measured.epochs} to {measured.longest}"
+        found.append(f"{span} of {asked[1]} epochs")
     if changed := _changed_settings(settings, key, record.settings):
         found.append(f"other settings than params.yaml has now: {', '.join(changed)}")
     return tuple(found)
@@ -152,13 +183,15 @@ def _changed_settings(settings: Settings, key: str, recorded: Mapping[str, Any])
     return [name for name, value in now.items() if name != "epochs" and name in recorded and recorded[name] != value]
 
 
-def _remarks(published: Published, comparison: Comparison) -> list[str]:
+def _remarks(published: Published, comparison: Comparison, origin: Origin) -> list[str]:
     found: list[str] = []
-    if comparison.verdict != "not run" and (published.mean is None or published.std is None):
+    if origin.is_present_code is False:
+        found.append(OLDER_CODE)
+    if comparison.verdict not in ("not run", "nothing published") and (published.mean is None or published.std is None):
         found.append("no published mean and stddev to compare with")
     if comparison.hinges_on_rounding:
         found.append("the verdict hinges on how the published numbers were rounded")
-    check = statistics.check_published(published)
+    check = check_published(published)
     if check and not check.possible:
         found.append(f"published best {published.best:.2f} cannot belong to mean {published.mean:.2f} and stddev {published.std:.2f}")
     return found

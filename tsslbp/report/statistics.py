@@ -15,8 +15,8 @@ from scipy import stats
 
 from tsslbp.settings import Published
 
-Verdict = Literal["consistent", "higher", "lower", "too few runs", "not run"]
-VERDICTS: tuple[Verdict, ...] = ("consistent", "higher", "lower", "too few runs", "not run")
+Verdict = Literal["consistent", "higher", "lower", "too few runs", "nothing published", "not run"]
+VERDICTS: tuple[Verdict, ...] = ("consistent", "higher", "lower", "too few runs", "nothing published", "not run")
 
 CONFIDENCE = 0.95
 HALF_UNIT = 0.005
@@ -29,6 +29,10 @@ class Interval:
 
     low: float
     high: float
+
+
+NO_BOUNDS = Interval(-math.inf, math.inf)
+PERCENT = Interval(0.0, 100.0)
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,8 @@ class CellCheck:
     possible: bool
 
 
-def summarize(values: Sequence[float]) -> Summary:
-    """Mean, sample stddev, best and the mean's 95 % Student interval.
+def summarize(values: Sequence[float], bounds: Interval = NO_BOUNDS) -> Summary:
+    """Mean, sample stddev, best and the mean's 95 % Student interval, cut where it would leave `bounds`.
 
     Raises:
         ValueError: there are no values.
@@ -96,7 +100,16 @@ def summarize(values: Sequence[float]) -> Summary:
     if len(values) == 1:
         return Summary(1, mean, None, values[0], None)
     std = stdev(values)
-    return Summary(len(values), mean, std, max(values), _student_interval(mean, std / math.sqrt(len(values)), len(values) - 1))
+    interval = _student_interval(mean, std / math.sqrt(len(values)), len(values) - 1)
+    return Summary(len(values), mean, std, max(values), Interval(max(interval.low, bounds.low), min(interval.high, bounds.high)))
+
+
+def summarize_accuracies(values: Sequence[float]) -> Summary:
+    """The same for accuracies in percent: the interval is cut at 0 and 100.
+
+    A true mean accuracy lies in there, so the cut interval covers it exactly as often as the whole one.
+    """
+    return summarize(values, PERCENT)
 
 
 def compare(values: Sequence[float], published: Published | None) -> Comparison:
@@ -108,7 +121,9 @@ def compare(values: Sequence[float], published: Published | None) -> Comparison:
     if not values:
         return Comparison("not run")
     ours = summarize(values)
-    if published is None or published.mean is None:
+    if published is None or (published.mean is None and published.best is None):
+        return Comparison("nothing published")
+    if published.mean is None:
         return Comparison("too few runs")
     difference = ours.mean - published.mean
     if ours.std is None or published.std is None or published.runs is None or published.runs < 2:
@@ -184,9 +199,9 @@ def optimism(best: Sequence[float], final: Sequence[float]) -> float:
     return fmean(b - f for b, f in zip(best, final, strict=True))
 
 
-def _student_interval(centre: float, error: float, freedom: float) -> Interval:
+def _student_interval(center: float, error: float, freedom: float) -> Interval:
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    return Interval(centre - half, centre + half)
+    return Interval(center - half, center + half)
 
 
 def _verdict(interval: Interval) -> Verdict:

@@ -28,6 +28,20 @@ def described(settings: Settings, key: str, names: Sequence[str]) -> str:
     return ", ".join(f"{name.rpartition('.')[2]} {_shown(values[name])}" for name in names if name in values)
 
 
+def variant_names(study: Settings, keys: Sequence[str], base: Settings, like: str) -> dict[str, str]:
+    """What each model of a group is called beside the base's, "" for one that is the base's.
+
+    By its recipe where no other has it, otherwise by its differing settings.
+    """
+    names: dict[str, str] = {}
+    recipes = [base.model(like).recipe, *(study.model(key).recipe for key in keys)]
+    for key in keys:
+        recipe = study.model(key).recipe
+        settings = described(study, key, changed(study, [key], base, like))
+        names[key] = recipe if settings and recipes.count(recipe) == 1 else settings
+    return names
+
+
 def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in section.items():
@@ -38,6 +52,8 @@ def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _shown(value: object) -> str:
     if isinstance(value, list):
         return ",".join(map(_shown, value))
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -1,7 +1,7 @@
-"""How every picture looks: size, type, colours, and PNG bytes that depend on nothing but what is drawn.
+"""How every picture looks: size, type, colors, and PNG bytes that depend on nothing but what is drawn.
 
-Pictures are 4.5 inches wide, so that their type stays readable at the width of a phone. Colours: M. Okabe and K. Ito,
-"Color Universal Design", 2008, which the colour-blind can tell apart; no picture relies on colour alone.
+Pictures are 4.5 inches wide, so that their type stays readable at the width of a phone. Colors: M. Okabe and K. Ito,
+"Color Universal Design", 2008, which the color-blind can tell apart; no picture relies on color alone.
 """
 
 import io
@@ -14,8 +14,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-
-from tsslbp.report.rows import Row
+from matplotlib.ticker import MaxNLocator
 
 BLUE, VERMILLION, GREEN, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#6E6E6E", "#1A1A1A"
 
@@ -55,7 +54,7 @@ class Picture:
     Attributes:
         name: file name without its ending.
         caption: what is shown, of which data, from how many runs and which commit.
-        alt: what it shows, for who cannot see it.
+        alt: what it shows, for readers who cannot see it.
         png: the file's bytes.
         width: in pixels.
         height: in pixels.
@@ -99,16 +98,14 @@ def finish(figure: Figure, name: str, caption: str, alt: str) -> Picture:
     return Picture(name, caption, alt, buffer.getvalue(), width, height)
 
 
-def title_of(row: Row) -> str:
-    """The model's name and, so that a picture that travels alone still says it, what it lacks to the protocol."""
-    return f"{row.model}, {row.dataset_title}" + (f"\n({row.extent})" if row.departures else "")
+def integer_epochs(axes: Axes, epochs: int) -> None:
+    """A horizontal axis of epochs: whole numbers, from zero where there are several."""
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if epochs > 1:
+        axes.set_xlim(left=0)
 
 
-def origin_of(row: Row) -> str:
-    """The end of a caption: network, data, number of runs, departures and commit."""
-    departures = f" Departs from the protocol: {'; '.join(row.departures)}." if row.departures else ""
-    commit = row.origin.git_commit[:10] or "unknown"
-    return (
-        f"{row.dataset_title}, {row.architecture}, T = {row.time_steps}; n = {row.seeds} {'seed' if row.seeds == 1 else 'seeds'}, "
-        f"{row.epochs} epochs.{departures} Data {row.origin.data_checksum[:10]}, commit {commit}."
-    )
+def dot_if_single(epochs: int) -> str:
+    """The marker of a curve: a line through a single epoch would not be seen."""
+    return "o" if epochs == 1 else ""

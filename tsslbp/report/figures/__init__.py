@@ -1,1 +1,0 @@
-"""The report's pictures: every function returns a finished `canvas.Picture`."""

@@ -1,0 +1,43 @@
+"""What an ablation found, in sentences."""
+
+from collections.abc import Sequence
+
+from tsslbp.report.numbers import estimate
+from tsslbp.report.statistics import CONFIDENCE, PairedDifference, reach
+from tsslbp.report.studies.ablation import EFFECTS, Variant
+
+
+def ablation_answers(found: Sequence[Variant]) -> tuple[str, ...]:
+    """A sentence per model, and one on what the intervals can and cannot show."""
+    models = dict.fromkeys(variant.like for variant in found)
+    sentences = [_answer([variant for variant in found if variant.like == model]) for model in models]
+    return (*sentences, *_caution([variant.difference for variant in found if variant.difference is not None]))
+
+
+def _answer(found: Sequence[Variant]) -> str:
+    parts = []
+    for effect in EFFECTS:
+        names = [_named(variant) for variant in found if variant.effect == effect]
+        if names:
+            parts.append(f"{effect.capitalize()}: {'; '.join(names)}")
+    return f"{found[0].like}, {found[0].row.dataset_title}: {'. '.join(parts) or 'only the unchanged model was run'}."
+
+
+def _named(variant: Variant) -> str:
+    if variant.effect == "training fails":
+        return f"{variant.name} {variant.outcome.removeprefix('training fails ')}"
+    difference = variant.difference
+    return variant.name if difference is None else f"{variant.name} {estimate(difference.mean, difference.interval)}"
+
+
+def _caution(differences: Sequence[PairedDifference]) -> list[str]:
+    """How wide the intervals are, and how many of them would exclude 0 although nothing has an effect."""
+    counts = sorted({len(difference.seeds) for difference in differences if difference.interval is not None})
+    if not counts:
+        return []
+    widths = ", ".join(f"{reach(count):.1f} standard errors with {count}" for count in counts)
+    intervals = sum(difference.interval is not None for difference in differences)
+    return [
+        f"An interval reaches to either side, by the number of pairs: {widths}; with few pairs only a large effect can be shown, and “not shown” "
+        f"is not “none”. Of {intervals} intervals of {100 * CONFIDENCE:.0f} % about {(1 - CONFIDENCE) * intervals:.1f} would exclude zero by chance alone."
+    ]

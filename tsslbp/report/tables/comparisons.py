@@ -1,0 +1,115 @@
+"""The tables of the studies: recipes beside published rows, and variants beside the unchanged model."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tsslbp.report.numbers import MISSING, pairs, signed
+from tsslbp.report.rows import ResultRow
+from tsslbp.report.statistics import PairedDifference
+from tsslbp.report.studies.ablation import Effect, Variant
+from tsslbp.report.studies.recipes import RecipeRow
+from tsslbp.report.tables.column import DATA, READERS, Cell, Column, Table, grouped
+from tsslbp.report.tables.results import RESULTS, bracketed, difference_cell, numeral, verdict_cell
+
+EFFECT_MARKS: dict[Effect, str] = {
+    "unchanged": "–",
+    "real": "●",
+    "not shown": "≈",
+    "too few pairs": "◇",
+    "training fails": "✕",
+    "not run": "○",
+}
+
+
+def _named(name: str, settings: str) -> Cell:
+    return Cell(name, (settings,) if settings else ())
+
+
+def _paired(difference: PairedDifference | None) -> Cell:
+    if difference is None:
+        return Cell(MISSING)
+    interval = bracketed(difference.interval, signed)
+    return Cell(signed(difference.mean), (interval,) if interval else ())
+
+
+def effect_cell(variant: Variant) -> Cell:
+    """The effect with its mark."""
+    return Cell(variant.outcome, mark=EFFECT_MARKS[variant.effect], style=variant.effect.replace(" ", "-"))
+
+
+RECIPES: tuple[Column[RecipeRow], ...] = (
+    Column("recipe", "Recipe", lambda each: each, lambda each: _named(each.name, each.row.variant), READERS),
+    Column("published_mean", "Published", lambda each: each.row.published.mean, numeral, READERS, "number"),
+    Column("best_mean", "Reproduced", lambda each: each.row.best and each.row.best.mean, numeral, READERS, "number"),
+    Column("best_std", "Stddev", lambda each: each.row.best and each.row.best.std, numeral, READERS, "number"),
+    Column("difference", "Difference", lambda each: each.row.comparison, difference_cell, READERS),
+    Column("verdict", "Verdict", lambda each: each.row, verdict_cell, READERS),
+    Column("final_mean", "Last epoch", lambda each: each.row.final and each.row.final.mean, numeral, READERS, "number"),
+    Column("best_minus_final", "Best − last", lambda each: each.row.best_minus_final, lambda value: Cell(signed(value)), READERS, "number"),
+    Column("extent", "Seeds × epochs", lambda each: each.row.extent, formats=READERS),
+)
+
+
+def _of_row(value: Callable[[ResultRow], Any]) -> Callable[[Variant], Any]:
+    return lambda variant: value(variant.row)
+
+
+_MEASURED = {"seeds", "epochs", "best_mean", "best_std", "best_max", "final_mean", "final_std"}
+_ORIGIN = {"data_checksum", "code_digest", "present_code", "git_commit", "device", "hours", "versions", "run_ids"}
+
+
+def _from_results(names: set[str]) -> tuple[Column[Variant], ...]:
+    """CSV columns of the main table, of a variant's row."""
+    return tuple(Column(column.name, "", _of_row(column.value), formats=DATA) for column in RESULTS if column.name in names)
+
+
+ABLATION: tuple[Column[Variant], ...] = (
+    Column("model", "", lambda variant: variant.like, formats=DATA),
+    Column("variant", "Variant", lambda variant: variant, lambda variant: _named(variant.name, variant.row.variant), READERS),
+    Column("variant", "", lambda variant: variant.name, formats=DATA),
+    Column("settings", "", lambda variant: variant.row.variant or None, formats=DATA),
+    Column("best", "Best mean", lambda variant: variant.row.best and variant.row.best.mean, numeral, READERS, "number"),
+    Column("std", "Stddev", lambda variant: variant.row.best and variant.row.best.std, numeral, READERS, "number"),
+    Column("estimate", "Difference", lambda variant: variant.difference, _paired, READERS),
+    Column("outcome", "Effect", lambda variant: variant, effect_cell, READERS),
+    Column("pairs", "Pairs", lambda variant: variant.difference, lambda found: Cell(pairs(found)), READERS, "number"),
+    Column("pairs", "", lambda variant: len(variant.difference.seeds) if variant.difference else 0, formats=DATA),
+    Column("difference", "", lambda variant: variant.difference and variant.difference.mean, formats=DATA),
+    Column("difference_low", "", lambda each: each.difference and each.difference.interval and each.difference.interval.low, formats=DATA),
+    Column(
+        "difference_high", "", lambda each: each.difference and each.difference.interval and each.difference.interval.high, formats=DATA
+    ),
+    Column("effect", "", lambda variant: variant.effect, formats=DATA),
+    Column("failed_seeds", "", lambda variant: len(variant.row.origin.failures), formats=DATA),
+    *_from_results(_MEASURED),
+    Column("last", "Last epoch", lambda variant: variant.row.final and variant.row.final.mean, numeral, READERS, "number"),
+    Column("extent", "Seeds × epochs", lambda variant: variant.row.extent, formats=READERS),
+    *_from_results(_ORIGIN),
+    Column("note", "", lambda variant: variant.note, formats=DATA),
+)
+
+
+def recipes_table(found: Sequence[RecipeRow]) -> Table[RecipeRow]:
+    """Recipes by the published row that they were tried on."""
+    return Table(
+        name="recipes",
+        caption="Published rows beside each recipe that was tried on them; accuracies in percent, best epochs chosen on test data.",
+        columns=RECIPES,
+        groups=grouped(found, lambda each: f"{each.row.model}, {each.row.dataset_title}"),
+        group="Row",
+        note=lambda each: each.note,
+        is_faint=lambda each: not each.row.was_run,
+    )
+
+
+def ablation_table(found: Sequence[Variant]) -> Table[Variant]:
+    """Variants by the model that they are of."""
+    return Table(
+        name="ablation",
+        caption="Best test accuracy in percent of variants, minus that of the unchanged model, paired by seed, with 95 % intervals.",
+        columns=ABLATION,
+        groups=grouped(found, lambda variant: f"{variant.like}, {variant.row.dataset_title}"),
+        group="Model",
+        note=lambda variant: variant.note,
+        is_faint=lambda variant: not variant.row.was_run,
+    )
