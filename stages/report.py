@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from stages.common import run, tracking_folder
 from stages.studies import load_studies
+from stages.tracking_context import model_context
 from tsslbp.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     if options.show:
         _show(rows)
         return
-    studies = {path.parent.name: (study, read_runs(study, study.folders.runs)) for path, study in load_studies(options.params).items()}
-    for pipeline, measured in ((settings, runs), *studies.values()):
-        agree_with_mlflow(pipeline, measured, tracking_folder(pipeline, options.params))
+    files = load_studies(options.params)
+    studies = {path.parent.name: (study, read_runs(study, study.folders.runs)) for path, study in files.items()}
+    for params, (pipeline, measured) in zip((options.params, *files), ((settings, runs), *studies.values()), strict=True):
+        agree_with_mlflow(pipeline, measured, params)
     found = make_studies(studies, settings, runs)
     write_reports(settings, rows, runs, settings.folders.reports, found)
     _show(rows)
@@ -44,14 +46,16 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         update_readme(options.readme, rows, found)
 
 
-def agree_with_mlflow(settings: Settings, runs: Mapping[str, "Run"], folder: Path) -> None:
-    """Log the runs that MLflow does not know yet, then refuse numbers in which it and the records differ."""
+def agree_with_mlflow(settings: Settings, runs: Mapping[str, "Run"], params: Path) -> None:
+    """Log the runs that MLflow does not know yet as this checkout's, then refuse numbers in which it and the records differ."""
+    from tsslbp.report.rows import make_rows
     from tsslbp.tracking import import_records, tracking_store, verify
 
     if not runs:
         return
-    store = tracking_store(folder, os.environ.get("MLFLOW_TRACKING_URI"))
-    import_records(store, list(runs.values()), partial(_weights, settings))
+    store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
+    contexts = {row.model: model_context(settings, params, row.model, row.judgement) for row in make_rows(settings, runs)}
+    import_records(store, list(runs.values()), partial(_weights, settings), contexts)
     verify(store, [record for record, _ in runs.values()])
 
 
