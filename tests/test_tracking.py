@@ -47,10 +47,10 @@ def test_a_run_shows_parameters_origin_and_every_epoch(store: Store) -> None:
     assert run.data.tags["subset"] == "half"
     assert run.data.tags["device"] == "cpu"
     assert run.data.tags["version.torch"] == "2.0"
-    for name in ("train_loss", "train_accuracy", "test_accuracy", "firing_rate_1", "firing_rate_2", "samples_per_second"):
+    for name in ("loss/train", "accuracy/train", "accuracy/test", "firing_rate/1", "firing_rate/2", "speed/samples_per_second"):
         assert [step for step, _ in history(store, run, name)] == [1, 2, 3, 4]
     assert history(store, run) == expected(record, 3)
-    assert history(store, run, "samples_per_second")[0][1] == 500
+    assert history(store, run, "speed/samples_per_second")[0][1] == 500
     seed = record.seeds[0]
     assert (run.data.metrics["best"], run.data.metrics["best_epoch"], run.data.metrics["final"]) == (seed.best, seed.best_epoch, seed.final)
 

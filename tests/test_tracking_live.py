@@ -26,7 +26,7 @@ def test_epochs_are_seen_while_training_goes_on(store: Store, capfd: pytest.Capt
         wait_for(lambda: "digits-mlp seed 0" in active_runs(store) and len(history(store, active_runs(store)["digits-mlp seed 0"])) == 1)
         run = active_runs(store)["digits-mlp seed 0"]
         assert run.info.status == "RUNNING"
-        assert history(store, run, "samples_per_second") == [(1, 123.0)]
+        assert history(store, run, "speed/samples_per_second") == [(1, 123.0)]
         log.finish(who(), make_seed(0), {})
     assert warnings == []
     assert capfd.readouterr() == ("", "")

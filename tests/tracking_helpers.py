@@ -11,7 +11,6 @@ from tests.record_builders import make_provenance, make_record, make_seed
 from tsslbp.storage.records import ModelRecord
 from tsslbp.tracking import Store, TrackedRun, tracked_run
 
-
 OF_THE_LOGGING = ("mlflow.parentRunId", "tsslbp.checkout", "tsslbp.created")
 """Tags that say who logged a run and when, and nothing of what it measured."""
 

@@ -39,7 +39,7 @@ def epoch_metrics(epoch: Epoch) -> dict[str, float]:
         if field == "epoch" or value is None:
             continue
         if isinstance(value, Mapping):
-            metrics.update({f"{field}/{name}": float(part) for name, part in value.items()})
+            metrics.update({metric_name(name): float(part) for name, part in value.items()})
         elif isinstance(value, tuple):
             metrics.update({f"{field.removesuffix('s')}/{number}": float(part) for number, part in enumerate(value, start=1)})
         else:

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from tsslbp.settings import digest
@@ -28,8 +27,8 @@ class ModelContext:
     """
 
     protocol_epochs: int | None = None
-    metrics: Mapping[str, float] = MappingProxyType({})
-    tags: Mapping[str, str] = MappingProxyType({})
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
 
 
