@@ -17,7 +17,18 @@ from tsslbp.tracking.store import connect
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
-WRITES = ("create_experiment", "create_run", "log_batch", "log_inputs", "log_artifact", "log_artifacts", "set_terminated", "update_run", "set_tag", "delete_run")
+WRITES = (
+    "create_experiment",
+    "create_run",
+    "log_batch",
+    "log_inputs",
+    "log_artifact",
+    "log_artifacts",
+    "set_terminated",
+    "update_run",
+    "set_tag",
+    "delete_run",
+)
 
 
 def test_logging_again_changes_nothing(store: Store) -> None:

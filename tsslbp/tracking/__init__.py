@@ -11,6 +11,7 @@ from tsslbp.tracking.ledger import accuracies, complete, import_records, prepare
 from tsslbp.tracking.live import LiveLog
 from tsslbp.tracking.store import Store, tracking_store
 from tsslbp.tracking.tracked_run import ModelContext, TrackedRun, tracked_run
+from tsslbp.tracking.views import View, page
 
 __all__ = [
     "LiveLog",
@@ -18,9 +19,11 @@ __all__ = [
     "Store",
     "TrackedRun",
     "TrackingError",
+    "View",
     "accuracies",
     "complete",
     "import_records",
+    "page",
     "prepare",
     "tracked_run",
     "tracking_store",

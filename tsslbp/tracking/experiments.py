@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tsslbp.tracking.faults import TrackingError
 from tsslbp.tracking.mlflow_runs import REPLACED
 from tsslbp.tracking.store import Connection
+from tsslbp.tracking.views import view_tags
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment
@@ -36,7 +37,7 @@ def _create(connection: Connection, name: str) -> "Experiment":
     from mlflow.exceptions import MlflowException
 
     try:
-        connection.client.create_experiment(name, artifact_location=connection.store.artifacts, tags=TAGS)
+        connection.client.create_experiment(name, artifact_location=connection.store.artifacts, tags={**TAGS, **view_tags()})
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another checkout was faster
             raise
@@ -52,3 +53,11 @@ def _restore(connection: Connection, experiment: str) -> None:
     for run in connection.client.search_runs([experiment], filter_string=f"tags.`{REPLACED}` = 'yes'"):
         if connection.owns(run):
             connection.client.delete_run(run.info.run_id)
+
+
+def renew_views(connection: Connection, experiment: str) -> None:
+    """Give an experiment that an older version made the views that `views.page` names."""
+    tags = connection.client.get_experiment(experiment).tags
+    for name, value in view_tags().items():
+        if tags.get(name) != value:
+            connection.client.set_experiment_tag(experiment, name, value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tsslbp.storage.records import ModelRecord, Provenance, SeedProvenance, SeedRecord
 from tsslbp.tracking import mlflow_runs
 from tsslbp.tracking.epoch_metrics import Measured
-from tsslbp.tracking.experiments import experiment_id
+from tsslbp.tracking.experiments import experiment_id, renew_views
 from tsslbp.tracking.faults import TrackingError
 from tsslbp.tracking.finishing import Finished, finish_model, finish_seed
 from tsslbp.tracking.store import Connection, Store, connect, explained
@@ -38,7 +38,10 @@ def prepare(store: Store, experiment: str) -> str:
         TrackingError: the store cannot be opened; the message says what to do.
     """
     with explained(store):
-        return experiment_id(connect(store), experiment)
+        connection = connect(store)
+        found = experiment_id(connection, experiment)
+        renew_views(connection, found)
+        return found
 
 
 def complete(
