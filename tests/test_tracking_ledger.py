@@ -3,18 +3,11 @@
 import pytest
 
 from tests.record_builders import make_provenance, make_record
-from tests.tracking_helpers import active_runs, expected
-from tsslbp.storage.records import ModelRecord, Provenance
+from tests.tracking_helpers import active_runs, changed, expected
+from tsslbp.storage.records import Provenance
 from tsslbp.tracking import ModelContext, Store, TrackingError, accuracies, complete, import_records, verify
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
-
-
-def changed(record: ModelRecord, epoch: int, accuracy: float) -> ModelRecord:
-    """The record of seed 0 with another accuracy after one epoch."""
-    seed = record.seeds[0]
-    rows = tuple(row.model_copy(update={"test_accuracy": accuracy}) if row.epoch == epoch else row for row in seed.history)
-    return record.model_copy(update={"seeds": (seed.model_copy(update={"history": rows}), *record.seeds[1:])})
 
 
 def test_accuracies_come_by_run_id(store: Store) -> None:

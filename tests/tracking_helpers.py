@@ -51,6 +51,13 @@ def expected(record: ModelRecord, seed: int) -> list[tuple[int, float]]:
     return [(row.epoch, row.test_accuracy) for row in found.history]
 
 
+def changed(record: ModelRecord, epoch: int, accuracy: float) -> ModelRecord:
+    """The record of seed 0 with another accuracy after one epoch."""
+    seed = record.seeds[0]
+    rows = tuple(row.model_copy(update={"test_accuracy": accuracy}) if row.epoch == epoch else row for row in seed.history)
+    return record.model_copy(update={"seeds": (seed.model_copy(update={"history": rows}), *record.seeds[1:])})
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
