@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,19 +38,18 @@ def driver_path(folder: Path) -> str:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """Run a server on an empty database in a new folder; yields its URI."""
-    port, user = free_port(), ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
-    folder.mkdir()
-    if user:
-        shutil.chown(folder, "postgres", "postgres")
-        for parent in folder.parents[:-2]:  # pytest's folders are closed to other users
-            parent.chmod(0o711)
-    data = folder / "data"
-    subprocess.run([*user, _PROGRAMS / "initdb", "-D", data, "-A", "trust", "-U", "mlflow", "--no-sync"], check=True, capture_output=True)
-    control = [*user, _PROGRAMS / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-p {port} -k {folder} -c fsync=off"]
-    subprocess.run([*control, "start"], check=True, capture_output=True)
-    try:
-        yield f"postgresql://mlflow@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "fast", "stop"], check=True, capture_output=True)
+def postgres() -> Iterator[str]:
+    """Run a server on an empty database; yields its URI. Its folder is not one of pytest's, which are closed to its user."""
+    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    with tempfile.TemporaryDirectory() as folder:
+        if user:
+            shutil.chown(folder, "postgres", "postgres")
+        port, data = free_port(), f"{folder}/data"
+        options = f"-p {port} -k {folder} -c fsync=off"
+        control = [*user, _PROGRAMS / "pg_ctl", "-D", data, "-w", "-l", f"{folder}/log"]
+        for command in ([*user, _PROGRAMS / "initdb", "-D", data, "-A", "trust", "-U", "mlflow"], [*control, "-o", options, "start"]):
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        try:
+            yield f"postgresql://mlflow@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "fast", "stop"], check=True, stdout=subprocess.DEVNULL)
