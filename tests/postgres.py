@@ -50,6 +50,6 @@ def postgres() -> Iterator[str]:
         for command in ([*user, _PROGRAMS / "initdb", "-D", data, "-A", "trust", "-U", "mlflow"], [*control, "-o", options, "start"]):
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         try:
-            yield f"postgresql://mlflow@127.0.0.1:{port}/postgres"
+            yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/postgres"
         finally:
             subprocess.run([*control, "-m", "fast", "stop"], check=True, stdout=subprocess.DEVNULL)

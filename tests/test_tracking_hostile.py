@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgres
 from tests.faulty_server import Answer, FaultyServer, Handler, literally, redirect, serving, slow, status, whole
 from tests.record_builders import make_epoch, make_record
 from tests.servers import free_port
@@ -119,10 +120,11 @@ def test_a_database_that_is_a_folder_is_one_line(tmp_path: Path) -> None:
         import_records(tracking_store(tmp_path), [make_record()])
 
 
-def test_a_database_server_that_is_down_is_one_line_at_once(tmp_path: Path) -> None:
-    pytest.importorskip("psycopg2", reason="needs PostgreSQL's driver")
+@pytest.mark.skipif(bool(postgres.missing()), reason=str(postgres.missing()))
+def test_a_database_server_that_is_down_is_one_line_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(postgres.driver_path(tmp_path / "driver"))
     begin = time.monotonic()
     with pytest.raises(TrackingError, match="does not answer; start the server") as error:
-        import_records(tracking_store(tmp_path, f"postgresql://me:secret@127.0.0.1:{free_port()}/x"), [make_record()])
+        import_records(tracking_store(tmp_path, f"postgresql+psycopg2://me:secret@127.0.0.1:{free_port()}/x"), [make_record()])
     assert time.monotonic() - begin < PATIENCE / 2
     assert "secret" not in str(error.value)
