@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.common import load_studies, run, tracking_folder
+from stages.tracking_context import model_context
 from tsslbp.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     if options.show:
         _show(rows)
         return
-    studies = {path.parent.name: (study, read_runs(study, study.folders.runs)) for path, study in load_studies(options.params).items()}
-    for pipeline, measured in ((settings, runs), *studies.values()):
-        agree_with_mlflow(pipeline, measured, tracking_folder(pipeline, options.params))
+    files = load_studies(options.params)
+    studies = {path.parent.name: (study, read_runs(study, study.folders.runs)) for path, study in files.items()}
+    for params, (pipeline, measured) in zip((options.params, *files), ((settings, runs), *studies.values()), strict=True):
+        agree_with_mlflow(pipeline, measured, params)
     found = make_studies(studies, settings, runs)
     folder = settings.folders.reports
     write_reports(settings.experiment, rows, runs, folder, found, repository_link(Path(), folder))
@@ -62,14 +64,16 @@ def repository_link(root: Path, reports: Path) -> str | None:
     return Path(os.path.relpath(root / "README.md", root / reports)).as_posix() if (root / "README.md").exists() else None
 
 
-def agree_with_mlflow(settings: Settings, runs: Mapping[str, "Run"], folder: Path) -> None:
-    """Log the runs that MLflow does not know yet, then refuse numbers in which it and the records differ."""
+def agree_with_mlflow(settings: Settings, runs: Mapping[str, "Run"], params: Path) -> None:
+    """Log the runs that MLflow does not know yet as this checkout's, then refuse numbers in which it and the records differ."""
+    from tsslbp.report.rows import make_rows
     from tsslbp.tracking import import_records, tracking_store, verify
 
     if not runs:
         return
-    store = tracking_store(folder, os.environ.get("MLFLOW_TRACKING_URI"))
-    import_records(store, list(runs.values()), partial(_weights, settings))
+    store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
+    contexts = {row.model: model_context(settings, params, row.model, row.judgement) for row in make_rows(settings, runs)}
+    import_records(store, list(runs.values()), partial(_weights, settings), contexts)
     verify(store, [record for record, _ in runs.values()])
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.common import run, tracking_folder
+from stages.tracking_context import model_context
 from tsslbp.settings import Settings
 
 if TYPE_CHECKING:
     from tsslbp.experiment import ModelRun, Outcome
-    from tsslbp.tracking import LiveLog
+    from tsslbp.tracking import LiveLog, ModelContext
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
@@ -40,21 +41,22 @@ def _train(settings: Settings, key: str, params: Path) -> None:
     from tsslbp.experiment import ModelRun
     from tsslbp.method.numerics import prepare_device
     from tsslbp.storage.records import write_record
-    from tsslbp.tracking import LiveLog, identity, tracking_store
+    from tsslbp.tracking import LiveLog, tracked_run, tracking_store
 
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
     for note in model.data.subset:
         _warn(f"{key}: these are NOT the official data of {model.data.title}, but {note}")
     store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
+    context = model_context(settings, params, key)
     with LiveLog(store, _warn, remedy=f"python -m stages.report --params {params}") as log:
-        outcomes = [_train_seed(model, seed, log) for seed in settings.seeds_of(key)]
+        outcomes = [_train_seed(model, seed, log, context) for seed in settings.seeds_of(key)]
         record, provenance = model.record(outcomes), model.provenance(outcomes)
         write_record(settings.folders.runs / key, record, provenance)
         if record.seeds:
-            log.model(record, provenance, partial(_weights, model))
+            log.model(record, provenance, partial(_weights, model), context)
             return
         first = outcomes[0].provenance
-        log.fail(identity(record, first.seed, model.run_id(first.seed), first).parent(), f"every seed failed: {first.failed}")
+        log.fail(tracked_run(record, first.seed, model.run_id(first.seed), first, context).parent(), f"every seed failed: {first.failed}")
         message = f"{key}: every seed failed; the messages above say how"
         if settings.base is None:
             raise ValueError(message)
@@ -62,15 +64,15 @@ def _train(settings: Settings, key: str, params: Path) -> None:
         settings.folders.checkpoints.joinpath(key).mkdir(parents=True, exist_ok=True)  # DVC asks for it, though there are no weights
 
 
-def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
+def _train_seed(model: "ModelRun", seed: int, log: "LiveLog", context: "ModelContext") -> "Outcome":
     from stages.display import TrainingDisplay
     from tsslbp.experiment import train_seed
     from tsslbp.method.loop import TrainingFailure
-    from tsslbp.tracking import identity
+    from tsslbp.tracking import tracked_run
 
     provenance = model.started(seed)
-    who = identity(model.record(), seed, model.run_id(seed), provenance)
-    log.start(who)
+    run = tracked_run(model.record(), seed, model.run_id(seed), provenance, context)
+    log.start(run)
     samples, before = model.splits.train.samples, model.state(seed)
     state = before
     with TrainingDisplay(f"{model.key} seed {seed}", model.model.epochs, samples) as display:
@@ -78,7 +80,7 @@ def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
             for state in train_seed(model.task(seed), model.splits, before, display.batch):
                 model.keep(seed, state)
                 display.epoch(state.history[-1], state.seconds[-1])
-                log.epoch(who, state.history[-1], samples / state.seconds[-1])
+                log.epoch(run, state.history[-1], samples / state.seconds[-1])
             assert state is not None  # at least one epoch is asked for
             outcome = model.finished(provenance, state)
         except TrainingFailure as failure:
@@ -86,13 +88,13 @@ def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
     if outcome.record is None:
         reason = outcome.provenance.failed or "unknown"
         _warn(f"{model.key} seed {seed} FAILED: {reason}. The other seeds go on")
-        log.fail(who, reason)
+        log.fail(run, reason)
         return outcome
     print(
         f"{model.key} seed {seed}: best {outcome.record.best:.2f} % (epoch {outcome.record.best_epoch}), final {outcome.record.final:.2f} %",
         flush=True,
     )
-    log.finish(who, outcome.record, _weights(model, model.key, seed))
+    log.finish(run, outcome.record, _weights(model, model.key, seed))
     return outcome
 
 

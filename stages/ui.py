@@ -1,6 +1,11 @@
-"""Open the MLflow UI on 127.0.0.1: `python -m stages.ui --params params.yaml --port 5000`; Ctrl-C ends it and all its processes."""
+"""Open the MLflow UI: `python -m stages.ui --params params.yaml --port 5000`; Ctrl-C ends it and all its processes.
+
+It answers this machine alone unless --host names another address. MLflow asks nobody for a password, so that is for trusted networks.
+"""
 
 import argparse
+import errno
+import ipaddress
 import os
 import signal
 import socket
@@ -10,16 +15,16 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import IO
 from urllib.error import URLError
-from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from stages.common import run, tracking_folder
 from tsslbp.settings import Settings
-from tsslbp.tracking import Store, prepare, tracking_store
+from tsslbp.tracking import Store, View, page, prepare, tracking_store
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 START_SECONDS = 120.0
 STOP_SECONDS = 5.0
 
@@ -35,14 +40,40 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     if store.uri.startswith(("http:", "https:")):
         print(f"MLFLOW_TRACKING_URI names a server: open {store.shown} in a browser")
         return
-    _check_port(options.port)
+    address = Address(options.host, options.port)
+    _check(address)
     with suppress(KeyboardInterrupt), _terminated_as_interrupted(), tempfile.TemporaryFile("w+") as log:
         experiment = prepare(store, settings.experiment)
-        with _server(store, options.port, log) as server:
-            _wait_until_up(server, options.port, log)
-            print(_addresses(store, options.port, experiment), flush=True)
+        with _server(store, address, log) as server:
+            _wait_until_up(server, address, log)
+            print(_said(store, address, experiment), flush=True)
             server.wait()
             raise OSError(f"the MLflow server ended by itself:\n{_tail(log)}")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """What a browser on this machine opens; for a server that listens everywhere, the loopback address."""
+        everywhere = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
+        host = everywhere.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nobody but this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:  # a name
+            return False
 
 
 @contextmanager
@@ -55,38 +86,48 @@ def _terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _addresses(store: Store, port: int, experiment: str) -> str:
-    # MLflow opens on its pages for language models unless the address asks for model training.
-    runs = f"http://{HOST}:{port}/#/experiments/{experiment}/runs?workflowType=machine_learning"
-    # Sorted by anything but the date, seeds stand for themselves and not folded into their model's run.
-    seeds = urlencode({"searchFilter": "params.seed LIKE '%'", "orderByKey": "params.`model`", "orderByAsc": "true"})
-    return (
-        f"MLflow shows the runs in {store.shown}; Ctrl-C ends it\n"
-        f"  models and their seeds:  {runs}\n"
-        f"  curves of all seeds:     {runs}&compareRunsMode=CHART&{seeds}"
-    )
+def _said(store: Store, address: Address, experiment: str) -> str:
+    lines = [
+        f"MLflow shows the runs in {store.shown}; Ctrl-C ends it",
+        f"  models and their accuracies:  {address.url}/{page(View.MODELS, experiment)}",
+        f"  curves of all seeds:          {address.url}/{page(View.CURVES, experiment)}",
+    ]
+    if not address.is_loopback:
+        lines.append(
+            f"warning: everyone who reaches {address.host} can read, change and delete these runs; without --host only this machine can"
+        )
+    return "\n".join(lines)
 
 
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
+def _check(address: Address) -> None:
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise OSError(f"--host {address.host}: not an address of this machine ({error.strerror}); use {LOOPBACK}") from None
+    with socket.socket(family, kind, protocol) as probe:
         # What the server sets too; without it a port stays closed for a minute after the last user's end.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind(where)
         except OSError as error:
-            raise OSError(
-                f"port {port} on {HOST} cannot be used ({error.strerror}); choose another one, as in PORT={port + 1 if port < 65535 else 5001} make ui"
-            ) from None
+            raise OSError(_refusal(address, error)) from None
+
+
+def _refusal(address: Address, error: OSError) -> str:
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"--host {address.host}: not an address of this machine; use {LOOPBACK}, or 0.0.0.0 for all of them"
+    other = address.port + 1 if address.port < 65535 else 5001
+    return f"port {address.port} on {address.host} cannot be used ({error.strerror}); choose another one, as in PORT={other} make ui"
 
 
 @contextmanager
-def _server(store: Store, port: int, log: IO[str]) -> Iterator[subprocess.Popen[str]]:
+def _server(store: Store, address: Address, log: IO[str]) -> Iterator[subprocess.Popen[str]]:
     """Run the server in a process group of its own, and end the group: MLflow leaves workers behind when its parent alone ends."""
-    address = ["--host", HOST, "--port", str(port), "--workers", "1"]
+    where = ["--host", address.host, "--port", str(address.port), "--workers", "1"]
     files = ["--backend-store-uri", store.uri, "--artifacts-destination", str(store.folder / "mlartifacts")]
     # Without its job processes MLflow runs in 2 processes, not 10.
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    command = [sys.executable, "-m", "mlflow", "ui", *address, *files]
+    command = [sys.executable, "-m", "mlflow", "ui", *where, *files]
     server = subprocess.Popen(command, env=environment, start_new_session=True, stdout=log, stderr=log, text=True)
     try:
         yield server
@@ -103,10 +144,10 @@ def _end(server: subprocess.Popen[str]) -> None:
             server.wait(STOP_SECONDS)
 
 
-def _wait_until_up(server: subprocess.Popen[str], port: int, log: IO[str]) -> None:
+def _wait_until_up(server: subprocess.Popen[str], address: Address, log: IO[str]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        with suppress(URLError, OSError), urlopen(f"http://{HOST}:{port}/health", timeout=2):
+        with suppress(URLError, OSError), urlopen(f"{address.url}/health", timeout=2):  # noqa: S310
             return
         time.sleep(0.2)
     raise OSError(f"the MLflow server did not start:\n{_tail(log)}")
@@ -119,14 +160,20 @@ def _tail(log: IO[str]) -> str:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed: 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; allowed: 1 to 65535")
     return int(text)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m stages.ui", description="Open the MLflow UI on 127.0.0.1.")
-    parser.add_argument("--port", type=_port, default=5000, help="port on 127.0.0.1 (default: %(default)s)")
+    parser = argparse.ArgumentParser(prog="python -m stages.ui", description="Open the MLflow UI.")
+    parser.add_argument("--port", type=_port, default=5000, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--host",
+        default=LOOPBACK,
+        help="address to listen on (default: %(default)s, this machine alone); MLflow takes requests for private addresses and for the names in "
+        "MLFLOW_SERVER_ALLOWED_HOSTS",
+    )
     return parser
 
 

@@ -15,6 +15,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append((self.path, self.headers.get("Range")))
         self.server.answers.get(self.path, self.server.otherwise)(self)
 
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.do_GET()
+
     def log_message(self, *arguments):
         pass
 

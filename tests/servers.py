@@ -20,11 +20,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(*command: object) -> Iterator[subprocess.Popen[str]]:
-    """Run a command in the project's root, and end it with SIGTERM."""
+def running(*command: object, is_read: bool = True) -> Iterator[subprocess.Popen[str]]:
+    """Run a command in the project's root, and end it with SIGTERM; where nobody reads what it says, that goes nowhere and fills no pipe."""
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     environment |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    process = subprocess.Popen([sys.executable, "-m", *map(str, command)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    output = subprocess.PIPE if is_read else subprocess.DEVNULL
+    process = subprocess.Popen([sys.executable, "-m", *map(str, command)], cwd=ROOT, env=environment, stdout=output, text=True)
     try:
         yield process
     finally:

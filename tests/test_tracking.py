@@ -3,13 +3,16 @@
 import subprocess
 import sys
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from tests.record_builders import make_record
 from tests.tracking_helpers import active_runs, client_of, expected, history
-from tsslbp.tracking import Store, TrackingError, complete, import_records, tracking_store
+from tsslbp.settings import digest
+from tsslbp.tracking import ModelContext, Store, complete, import_records, tracking_store, verify
 from tsslbp.tracking.store import locked
 
 
@@ -47,10 +50,10 @@ def test_a_run_shows_parameters_origin_and_every_epoch(store: Store) -> None:
     assert run.data.tags["subset"] == "half"
     assert run.data.tags["device"] == "cpu"
     assert run.data.tags["version.torch"] == "2.0"
-    for name in ("train_loss", "train_accuracy", "test_accuracy", "firing_rate_1", "firing_rate_2", "samples_per_second"):
+    for name in ("loss/train", "accuracy/train", "accuracy/test", "firing_rate/1", "firing_rate/2", "speed/samples_per_second"):
         assert [step for step, _ in history(store, run, name)] == [1, 2, 3, 4]
     assert history(store, run) == expected(record, 3)
-    assert history(store, run, "samples_per_second")[0][1] == 500
+    assert history(store, run, "speed/samples_per_second")[0][1] == 500
     seed = record.seeds[0]
     assert (run.data.metrics["best"], run.data.metrics["best_epoch"], run.data.metrics["final"]) == (seed.best, seed.best_epoch, seed.final)
 
@@ -70,6 +73,67 @@ def test_runs_are_found_by_what_they_are(store: Store) -> None:
         "metrics.best > 0": 3,
     }.items():
         assert len(client.search_runs([experiment], query)) == found, query
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_the_parent_shows_what_the_caller_knows(store: Store, tmp_path: Path) -> None:
+    record, provenance = make_record()
+    (tmp_path / "params.yaml").write_text("seeds: [0, 1]")
+    context = ModelContext(metrics={"published_mean": 98.5}, tags={"verdict": "lower"}, files=(tmp_path / "params.yaml", tmp_path / "none"))
+    import_records(store, [(record, provenance)], contexts={"digits-mlp": context})
+    runs = active_runs(store)
+    parent, seed = runs["digits-mlp"], runs["digits-mlp seed 0"]
+    assert parent.data.metrics["published_mean"] == 98.5
+    assert parent.data.tags["verdict"] == "lower"
+    assert [file.path for file in client_of(store).list_artifacts(parent.info.run_id, "pipeline")] == ["pipeline/params.yaml"]
+    description = parent.data.tags["mlflow.note.content"]
+    for said in (
+        "`400-400` on Digits, recipe 2021-03",
+        "2 seeds × 3 epochs",
+        "published mean: 98.50 %",
+        "verdict: lower",
+        "Not the official data",
+    ):
+        assert said in description
+    assert seed.data.tags["mlflow.user"] == parent.data.tags["mlflow.user"] != ""
+    assert "`400-400` on Digits" in seed.data.tags["mlflow.note.content"]
+    assert "published_mean" not in seed.data.metrics
+    import_records(store, [(record, provenance)], contexts={"digits-mlp": replace(context, tags={"verdict": "consistent"})})
+    assert active_runs(store)["digits-mlp"].data.tags["verdict"] == "consistent"
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_a_run_of_fewer_epochs_has_a_parent_of_its_own(store: Store) -> None:
+    contexts = {"digits-mlp": ModelContext(protocol_epochs=4)}
+    whole, short = make_record(epochs=4), make_record(epochs=2)
+    other_ids = tuple(seed.model_copy(update={"run_id": digest(["short", seed.seed])}) for seed in short[0].seeds)
+    import_records(store, [whole], contexts=contexts)
+    before = active_runs(store)["digits-mlp"].data
+    import_records(store, [(short[0].model_copy(update={"seeds": other_ids}), short[1])], contexts=contexts)
+    runs = active_runs(store)
+    assert set(runs) == {
+        *("digits-mlp", "digits-mlp seed 0", "digits-mlp seed 1"),
+        *("digits-mlp, 2 epochs", "digits-mlp, 2 epochs seed 0", "digits-mlp, 2 epochs seed 1"),
+    }
+    assert (runs["digits-mlp"].data.metrics, runs["digits-mlp"].data.tags) == (before.metrics, before.tags)
+    assert runs["digits-mlp, 2 epochs"].data.metrics["best_mean"] < before.metrics["best_mean"]
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_other_settings_have_a_parent_of_their_own(store: Store) -> None:
+    record, provenance = make_record(seeds=(0,))
+    other = record.model_copy(
+        update={
+            "settings": {**record.settings, "dropout": 0.2},
+            "seeds": (record.seeds[0].model_copy(update={"run_id": digest("other")}),),
+        }
+    )
+    import_records(store, [(record, provenance), (other, provenance)])
+    client = client_of(store)
+    experiment = client.get_experiment_by_name("quickstart").experiment_id
+    parents = client.search_runs([experiment], "attributes.run_name = 'digits-mlp'")
+    assert sorted(run.data.params["dropout"] for run in parents) == ["0.0", "0.2"]
+    assert {run.data.metrics["finished_seeds"] for run in parents} == {1.0}
 
 
 def test_pictures_and_existing_weights_are_artifacts(store: Store, tmp_path: Path) -> None:
@@ -100,6 +164,29 @@ def test_weights_that_turn_up_later_are_added(store: Store, tmp_path: Path) -> N
     assert [file.path for file in client_of(store).list_artifacts(run.info.run_id, "weights")] == ["weights/final.safetensors"]
 
 
+@pytest.mark.usefixtures("quick_pictures")
+def test_files_that_somebody_removed_come_back(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "best").write_bytes(b"weights")
+    (tmp_path / "params.yaml").write_text("settings")
+    contexts = {"digits-mlp": ModelContext(files=(tmp_path / "params.yaml",))}
+    records = [make_record(seeds=(0,))]
+
+    def log() -> dict[str, int]:
+        import_records(store, records, lambda _model, _seed: {"best.safetensors": tmp_path / "best"}, contexts)
+        return {
+            str(path.relative_to(store.folder)): path.stat().st_size for path in (store.folder / "mlartifacts").rglob("*") if path.is_file()
+        }
+
+    before = log()
+    assert len(before) == 6
+    for name in before:
+        (store.folder / name).unlink()
+        assert log() == before, name
+    cut_off = next(name for name in before if name.endswith("best.safetensors"))
+    (store.folder / cut_off).write_bytes(b"wei")
+    assert log() == before
+
+
 def test_a_moved_project_keeps_its_artifacts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     record, provenance = make_record(seeds=(0,))
     import_records(store, [(record, provenance)])
@@ -124,15 +211,16 @@ def test_a_database_of_ones_own_has_its_artifacts_beside_it(tmp_path: Path) -> N
         assert store.folder.is_dir()
 
 
-@pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///:memory:", "sqlite:///a.db?mode=ro"])
-def test_sqlite_without_a_plain_file_is_refused(tmp_path: Path, uri: str) -> None:
-    with pytest.raises(TrackingError, match="expected sqlite:///"):
-        tracking_store(tmp_path, uri)
-
-
-def test_a_folder_that_sqlite_cannot_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrackingError, match="without '\\?'"):
-        tracking_store(tmp_path / "why?")
+@pytest.mark.parametrize("name", ["my%20project", "100% my project", "why?", "a # b @ c: d"])
+def test_a_folder_may_have_any_name(tmp_path: Path, empty_database: Path, name: str) -> None:
+    """Both URIs that lead to it: the default one, and what a user writes, with escapes as SQLAlchemy reads them."""
+    folder = tmp_path / name
+    folder.mkdir()
+    record = make_record(seeds=(0,))
+    import_records(tracking_store(folder), [record])  # makes the database, too
+    verify(tracking_store(folder, f"sqlite:///{quote(str(folder))}/mlflow.db"), [record[0]])
+    assert [path.name for path in tmp_path.iterdir()] == [name], "something was written beside the folder"
+    assert list((folder / "mlartifacts").rglob("confusion.csv"))
 
 
 def test_importing_the_package_does_not_import_mlflow() -> None:

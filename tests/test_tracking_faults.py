@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-import threading
+import time
 from contextlib import closing
 from functools import partial
 from urllib.request import urlopen
@@ -10,6 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.cable import Cable, silence
+from tests.faulty_server import Handler, redirect, serving
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
 from tests.servers import free_port, running, wait_until
@@ -43,7 +44,7 @@ def server(tmp_path_factory):
     """The port of a real MLflow server."""
     port, folder = free_port(), tmp_path_factory.mktemp("server")
     files = ("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", folder)
-    with running("mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", 1, *files):
+    with running("mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", 1, *files, is_read=False):
         wait_until(lambda: urlopen(f"http://127.0.0.1:{port}/health", timeout=2).status == 200, "the server is up", 60)
         yield port
 
@@ -84,7 +85,8 @@ def test_a_server_that_goes_down_costs_no_epoch_and_the_report_completes_its_log
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "does not answer; start the server" in err
-    assert "`python -m stages.report --params params.yaml` completes it" in err
+    assert err.count("warning: MLflow at") == 1
+    assert "`python -m stages.report --params params.yaml` completes MLflow" in err
     assert measured(project) == measured(trained)
     cable.join()
     project.run("report")
@@ -105,6 +107,45 @@ def test_a_server_that_never_answers_costs_no_epoch(project, trained, monkeypatc
     assert_log_is_complete(project, tracking_store(project.folder))
 
 
+def refusing(handler: Handler) -> None:
+    handler.reply(429, b"slow down", Retry_After="3600")
+
+
+HOSTILE = {
+    "asks to come back in an hour": (refusing, "takes no more requests for now"),
+    "redirects in a loop": (redirect("/again"), "redirects without end"),
+    "is another service": (lambda handler: handler.reply(200, b'{"status": "ok"}'), "not as an MLflow server does"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_server_that_does_something_else_costs_no_epoch_and_no_time(what, project, trained, monkeypatch):
+    answer, said = HOSTILE[what]
+    with serving() as server:
+        server.otherwise = answer
+        monkeypatch.setenv("PROJECT_TRACKING_URI", server.at("", answer))
+        begin = time.monotonic()
+        out = project.run("train", "--model", MODEL)
+        assert time.monotonic() - begin < 120
+        assert out.count("warning: MLflow at") == 1
+        assert said in out
+        assert "Retry" not in out
+        assert project.results() == trained.results()
+        failed = project.run("report", code=1)
+    assert said in failed
+    assert len(failed.splitlines()) == 1
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:5000\n", "sqlite:///:memory:", "postgresql+none://127.0.0.1/x", "sqlite:///."])
+def test_a_uri_that_cannot_work_ends_no_training(uri, project, trained, monkeypatch, capsys):
+    monkeypatch.setenv("PROJECT_TRACKING_URI", uri)
+    assert run_stage(project.folder, "train", "--model", MODEL) == 0
+    assert project.results() == trained.results()
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert run_stage(project.folder, "report") == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_a_damaged_database_costs_no_epoch_and_is_written_anew(project, trained):
     database = project.folder / "mlflow.db"
     database.write_bytes(b"no database " * 1000)
@@ -118,18 +159,14 @@ def test_a_damaged_database_costs_no_epoch_and_is_written_anew(project, trained)
 
 
 def test_a_database_that_stays_locked_costs_no_epoch_and_the_report_completes_it(project, trained, monkeypatch, capsys):
-    monkeypatch.setattr("tsslbp.tracking.LiveLog", partial(LiveLog, drain_seconds=1.0))
-    monkeypatch.setattr("tsslbp.tracking.live.LAST_TRIES", 1)
+    monkeypatch.setattr("tsslbp.tracking.LiveLog", partial(LiveLog, exit_seconds=60.0))
     with closing(sqlite3.connect(project.folder / "mlflow.db", isolation_level=None)) as other_program:
         other_program.execute("BEGIN EXCLUSIVE")
         assert run_stage(project.folder, "train", "--model", MODEL) == 0
-        for thread in threading.enumerate():  # the log's, which waits for the database longer than the stage waits for it
-            if thread.name == "tracking":
-                thread.join(60)
         other_program.execute("ROLLBACK")
     err = capsys.readouterr().err
     assert "is locked by another program; close what holds it open" in err
-    assert "completes it" in err
+    assert "completes MLflow" in err
     assert project.results() == trained.results()
     assert not active_runs(tracking_store(project.folder), EXPERIMENT)
     project.run("report")

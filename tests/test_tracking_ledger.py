@@ -3,18 +3,11 @@
 import pytest
 
 from tests.record_builders import make_provenance, make_record
-from tests.tracking_helpers import active_runs, expected
-from tsslbp.storage.records import ModelRecord, Provenance
-from tsslbp.tracking import Store, TrackingError, accuracies, complete, import_records, verify
+from tests.tracking_helpers import active_runs, changed, expected
+from tsslbp.storage.records import Provenance
+from tsslbp.tracking import ModelContext, Store, TrackingError, accuracies, complete, import_records, verify
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
-
-
-def changed(record: ModelRecord, epoch: int, accuracy: float) -> ModelRecord:
-    """The record of seed 0 with another accuracy after one epoch."""
-    seed = record.seeds[0]
-    rows = tuple(row.model_copy(update={"test_accuracy": accuracy}) if row.epoch == epoch else row for row in seed.history)
-    return record.model_copy(update={"seeds": (seed.model_copy(update={"history": rows}), *record.seeds[1:])})
 
 
 def test_accuracies_come_by_run_id(store: Store) -> None:
@@ -59,9 +52,10 @@ def test_only_training_replaces_other_numbers(store: Store) -> None:
 
 
 def test_a_raised_number_of_epochs_is_logged(store: Store) -> None:
-    import_records(store, [make_record(epochs=2)])
+    contexts = {"digits-mlp": ModelContext(protocol_epochs=4)}
+    import_records(store, [make_record(epochs=2)], contexts=contexts)
     record, provenance = make_record(epochs=4)
-    import_records(store, [(record, provenance)])
+    import_records(store, [(record, provenance)], contexts=contexts)
     verify(store, [record])
     assert active_runs(store)["digits-mlp seed 0"].data.params["epochs"] == "4"
 

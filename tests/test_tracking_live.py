@@ -8,12 +8,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
 from tests.record_builders import make_epoch, make_record, make_seed
 from tests.tracking_helpers import active_runs, history, wait_for, who
-from tsslbp.tracking import LiveLog, Store, TrackingError, finishing, import_records, live, tracking_store, verify
-from tsslbp.tracking.store import explain, locked
+from tsslbp.tracking import LiveLog, Store, TrackingError, artifacts, import_records, live, tracking_store, verify
+from tsslbp.tracking.faults import explain
+from tsslbp.tracking.store import locked
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -26,19 +26,19 @@ def test_epochs_are_seen_while_training_goes_on(store: Store, capfd: pytest.Capt
         wait_for(lambda: "digits-mlp seed 0" in active_runs(store) and len(history(store, active_runs(store)["digits-mlp seed 0"])) == 1)
         run = active_runs(store)["digits-mlp seed 0"]
         assert run.info.status == "RUNNING"
-        assert history(store, run, "samples_per_second") == [(1, 123.0)]
+        assert history(store, run, "speed/samples_per_second") == [(1, 123.0)]
         log.finish(who(), make_seed(0), {})
     assert warnings == []
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_resumed_run_goes_on_in_the_same_place(store: Store) -> None:
-    record, provenance = make_record(seeds=(0,), epochs=4)
+    record, provenance = make_record(seeds=(0,))
     with LiveLog(store, pytest.fail) as log:
         for epoch in (1, 2):
             log.epoch(who(), make_epoch(epoch), 100.0)
     with LiveLog(store, pytest.fail) as log:
-        for epoch in (2, 3, 4):
+        for epoch in (2, 3):
             log.epoch(who(), make_epoch(epoch), 100.0)
         log.finish(who(), record.seeds[0], {})
         log.model(record, provenance)
@@ -59,11 +59,26 @@ def test_a_failure_has_its_reason_until_the_run_succeeds(store: Store) -> None:
     assert "tsslbp.failure" not in run.data.tags
 
 
+def test_seeds_may_come_interleaved(store: Store) -> None:
+    record, provenance = make_record(seeds=(0, 1, 2))
+    with LiveLog(store, pytest.fail) as log:
+        for seed in (0, 1, 2):
+            log.start(who(seed))
+        for epoch, seed in ((1, 2), (1, 0), (2, 2), (1, 1), (2, 0), (3, 2), (2, 1), (3, 0), (3, 1)):
+            log.epoch(who(seed), make_epoch(epoch, seed), 100.0 + seed)
+            if epoch == 3:
+                log.finish(who(seed), make_seed(seed), {})
+        log.model(record, provenance)
+    verify(store, [record])
+    runs = active_runs(store)
+    for seed in (0, 1, 2):
+        assert history(store, runs[f"digits-mlp seed {seed}"], "speed/samples_per_second") == [(n, 100.0 + seed) for n in (1, 2, 3)]
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr(live, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(live, "LAST_PAUSE", 0.05)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -75,52 +90,46 @@ def test_a_server_that_is_down_costs_one_warning_and_no_time(tmp_path: Path) -> 
             log.epoch(who(), make_epoch(epoch), 100.0)
         assert time.monotonic() - begin < 1
     assert time.monotonic() - begin < 10
-    fault, last = warnings
-    assert "http://127.0.0.1:9 does not answer" in fault
-    assert "MLFLOW_TRACKING_URI" in fault
-    assert "`the remedy` completes it" in last
-    assert "secret" not in fault + last
+    (warning,) = warnings
+    assert "http://127.0.0.1:9 does not answer" in warning
+    assert "MLFLOW_TRACKING_URI" in warning
+    assert "`the remedy` completes MLflow" in warning
+    assert "secret" not in warning
 
 
-@pytest.mark.usefixtures("impatient")
-def test_what_waited_for_the_store_is_logged_when_it_is_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_the_first_fault_nothing_more_is_tried(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def refuse(path: Path, title: str, *_: object) -> None:
+        tried.append(title)
+        raise RuntimeError("this run cannot be drawn")
+
+    monkeypatch.setattr(artifacts, "draw_learning_curves", refuse)
     warnings: list[str] = []
-    connect, tries = live.connect, 0
-
-    def flaky(where: Store) -> MlflowClient:
-        nonlocal tries
-        tries += 1
-        if tries <= 3:
-            raise ConnectionError(f"attempt {tries} refused")
-        return connect(where)
-
-    monkeypatch.setattr(live, "connect", flaky)
-    record, provenance = make_record(seeds=(0,))
+    record, provenance = make_record()
     with LiveLog(store, warnings.append) as log:
-        for epoch in (1, 2, 3):
-            log.epoch(who(), make_epoch(epoch), 100.0)
-        wait_for(lambda: tries > 3)
-        log.finish(who(), record.seeds[0], {})
+        log.finish(who(0), make_seed(0), {})
+        wait_for(lambda: bool(warnings))
+        log.finish(who(1), make_seed(1), {})
         log.model(record, provenance)
+    assert tried == ["digits-mlp seed 0"]
     assert len(warnings) == 1
+    assert "this run cannot be drawn" in warnings[0]
+    monkeypatch.undo()
+    import_records(store, [(record, provenance)])
     verify(store, [record])
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_run_that_mlflow_refuses_does_not_hold_up_the_others(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, title: str, *_: object) -> None:
-        if title == "digits-mlp seed 0":
-            raise RuntimeError("this run cannot be drawn")
-        path.write_bytes(b"")
-
-    monkeypatch.setattr(finishing, "draw_learning_curves", refuse)
+def test_the_end_of_training_waits_for_a_hanging_log_no_longer_than_it_says(store: Store) -> None:
     warnings: list[str] = []
-    with LiveLog(store, warnings.append) as log:
-        for seed in (0, 1):
-            log.finish(who(seed), make_seed(seed), {})
-    assert active_runs(store)["digits-mlp seed 1"].info.status == "FINISHED"
-    assert "this run cannot be drawn" in warnings[0]
-    assert len(warnings) == 2
+    with locked(store):
+        begin = time.monotonic()
+        with LiveLog(store, warnings.append, exit_seconds=0.5) as log:
+            log.epoch(who(), make_epoch(1), 100.0)
+        assert time.monotonic() - begin < 3
+        (warning,) = warnings
+        assert "has not taken the whole log" in warning
+        assert "nothing is lost" in warning
 
 
 @pytest.mark.usefixtures("impatient")
@@ -131,6 +140,7 @@ def test_a_damaged_database_is_written_anew_once_it_is_out_of_the_way(store: Sto
     record, provenance = make_record(seeds=(0,))
     with LiveLog(store, warnings.append) as log:
         log.finish(who(), record.seeds[0], {})
+    assert len(warnings) == 1
     assert "is damaged; move the file away" in warnings[0]
     with pytest.raises(TrackingError, match="is damaged"):
         import_records(store, [(record, provenance)])
@@ -171,7 +181,7 @@ def test_an_interrupted_program_does_not_wait_for_the_log(store: Store, monkeypa
             log.epoch(who(), make_epoch(1), 100.0)
             raise KeyboardInterrupt
         assert time.monotonic() - begin < 2
-    assert "lacks a part of the log" in warnings[-1]
+    assert "has not taken the whole log" in warnings[-1]
 
 
 def test_a_lock_that_is_held_for_ever_is_named(store: Store) -> None:
@@ -193,7 +203,8 @@ def test_a_lock_that_is_held_for_ever_is_named(store: Store) -> None:
     ],
 )
 def test_a_fault_is_one_line_with_a_remedy(tmp_path: Path, error: Exception, said: str) -> None:
-    text = str(explain(tracking_store(tmp_path), error))
+    store = tracking_store(tmp_path)
+    text = str(explain(store.uri, store.shown, error))
     assert said in text
     assert str(tmp_path) in text
     assert "\n" not in text

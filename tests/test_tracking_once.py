@@ -3,6 +3,7 @@
 import multiprocessing
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,22 @@ from mlflow import MlflowClient
 from tests.record_builders import make_epoch, make_record, make_seed
 from tests.tracking_helpers import active_runs, client_of, contents, history, who
 from tsslbp.tracking import LiveLog, Store, complete, import_records, ledger, tracking_store, verify
+from tsslbp.tracking.store import connect
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
-WRITES = ("create_experiment", "create_run", "log_batch", "log_inputs", "log_artifact", "log_artifacts", "set_terminated", "update_run")
+WRITES = (
+    "create_experiment",
+    "create_run",
+    "log_batch",
+    "log_inputs",
+    "log_artifact",
+    "log_artifacts",
+    "set_terminated",
+    "update_run",
+    "set_tag",
+    "delete_run",
+)
 
 
 def test_logging_again_changes_nothing(store: Store) -> None:
@@ -63,8 +76,8 @@ def test_kills_after_every_write_leave_no_trace(
     (tmp_path / "killed").mkdir()
     shutil.copy(empty_database, tmp_path / "killed" / "mlflow.db")
     killed = tracking_store(tmp_path / "killed")
-    clients = [MortalClient(client_of(killed), 1)]
-    monkeypatch.setattr(ledger, "connect", lambda _: clients[-1])
+    connection, clients = connect(killed), [MortalClient(client_of(killed), 1)]
+    monkeypatch.setattr(ledger, "connect", lambda _: replace(connection, client=clients[-1]))
     for _ in range(100):
         try:
             import_records(killed, records, files)
@@ -104,18 +117,19 @@ def test_processes_racing_on_a_new_project_log_a_run_once(tmp_path: Path) -> Non
     record, _ = make_record(seeds=(0,))
     runs = active_runs(store)
     assert set(runs) == {"digits-mlp", "digits-mlp seed 0"}
-    for metric in ("test_accuracy", "samples_per_second", "train_loss"):
+    for metric in ("accuracy/test", "speed/samples_per_second", "loss/train"):
         assert [step for step, _ in history(store, runs["digits-mlp seed 0"], metric)] == [1, 2, 3]
     verify(store, [record])
 
 
 def test_runs_doubled_by_machines_without_a_common_lock_become_one(store: Store) -> None:
-    client = client_of(store)
+    client, own = client_of(store), connect(store).checkout
     experiment = client.create_experiment("quickstart", artifact_location=store.artifacts)
-    for start_time in (2000, 1000):
-        client.create_run(experiment, start_time=start_time, tags={"tsslbp.run_id": make_seed(0).run_id}, run_name=f"started {start_time}")
+    for created in ("1000", "2000"):
+        tags = {"tsslbp.run_id": make_seed(0).run_id, "tsslbp.checkout": own, "tsslbp.created": created}
+        client.create_run(experiment, start_time=3000 - int(created), tags=tags, run_name=f"created {created}")
     import_records(store, [make_record(seeds=(0,))])
-    assert set(active_runs(store)) == {"digits-mlp", "started 1000"}
+    assert set(active_runs(store)) == {"digits-mlp", "created 2000"}
 
 
 def test_a_history_longer_than_one_call_takes_is_logged(store: Store) -> None:

@@ -9,7 +9,10 @@ from mlflow.entities import Run
 
 from tests.record_builders import make_provenance, make_record, make_seed
 from tsslbp.storage.records import ModelRecord
-from tsslbp.tracking import Identity, Store, identity
+from tsslbp.tracking import Store, TrackedRun, tracked_run
+
+OF_THE_LOGGING = ("mlflow.parentRunId", "tsslbp.checkout", "tsslbp.created")
+"""Tags that say who logged a run and when, and nothing of what it measured."""
 
 
 def client_of(store: Store) -> MlflowClient:
@@ -26,7 +29,7 @@ def active_runs(store: Store, experiment: str = "quickstart") -> dict[str, Run]:
     return dict(zip(names, runs, strict=True))
 
 
-def history(store: Store, run: Run, metric: str = "test_accuracy") -> list[tuple[int, float]]:
+def history(store: Store, run: Run, metric: str = "accuracy/test") -> list[tuple[int, float]]:
     return sorted((point.step, point.value) for point in client_of(store).get_metric_history(run.info.run_id, metric))
 
 
@@ -36,8 +39,8 @@ def contents(store: Store) -> dict[str, Any]:
     shown = {}
     for name, run in active_runs(store).items():
         metrics = {metric: history(store, run, metric) for metric in run.data.metrics}
-        tags = {tag: value for tag, value in run.data.tags.items() if tag != "mlflow.parentRunId"}
-        files = sorted(file.path for folder in ("", "weights") for file in client.list_artifacts(run.info.run_id, folder))
+        tags = {tag: value for tag, value in run.data.tags.items() if tag not in OF_THE_LOGGING}
+        files = sorted(file.path for folder in ("", "weights", "pipeline") for file in client.list_artifacts(run.info.run_id, folder))
         data = [found.dataset.name for found in run.inputs.dataset_inputs]
         shown[name] = (run.info.status, run.info.start_time, run.info.end_time, run.data.params, tags, metrics, files, data)
     return shown
@@ -48,6 +51,13 @@ def expected(record: ModelRecord, seed: int) -> list[tuple[int, float]]:
     return [(row.epoch, row.test_accuracy) for row in found.history]
 
 
+def changed(record: ModelRecord, epoch: int, accuracy: float) -> ModelRecord:
+    """The record of seed 0 with another accuracy after one epoch."""
+    seed = record.seeds[0]
+    rows = tuple(row.model_copy(update={"test_accuracy": accuracy}) if row.epoch == epoch else row for row in seed.history)
+    return record.model_copy(update={"seeds": (seed.model_copy(update={"history": rows}), *record.seeds[1:])})
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -55,6 +65,6 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
-def who(seed: int = 0) -> Identity:
+def who(seed: int = 0) -> TrackedRun:
     record, _ = make_record()
-    return identity(record, seed, make_seed(seed).run_id, make_provenance(seed))
+    return tracked_run(record, seed, make_seed(seed).run_id, make_provenance(seed))

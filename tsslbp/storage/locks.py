@@ -1,9 +1,10 @@
 """A lock file that holds off a second process, and that a killed process lets go of by itself."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 class BusyError(ValueError):
@@ -18,9 +19,12 @@ def only_process(path: Path, what: str) -> Iterator[None]:
         BusyError: another process holds it; the message says that it works on `what`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(f"{what} is already at work in another process (it holds {path}); wait for it or stop it") from None
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BusyError(f"{what} is already at work in another process (it holds {path}); wait for it or stop it") from None
+    try:
         yield
+    finally:
+        lock.release()

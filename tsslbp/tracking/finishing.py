@@ -1,6 +1,5 @@
-"""What a run gets when it is done: whatever epochs it still lacks, its best and final accuracy, pictures and weights."""
+"""What a run gets when it is done: whatever epochs it still lacks, its best and final accuracy, pictures, weights and files."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from tsslbp.settings import digest
 from tsslbp.storage.records import ModelRecord, SeedRecord, metrics
-from tsslbp.tracking import mlflow_runs
-from tsslbp.tracking.identity import LONGEST_VALUE, Identity
-from tsslbp.tracking.pictures import draw_confusion, draw_learning_curves, write_confusion
-from tsslbp.tracking.store import Store, locked
+from tsslbp.tracking import artifacts, mlflow_runs
+from tsslbp.tracking.epoch_metrics import Measured
+from tsslbp.tracking.experiments import experiment_id
+from tsslbp.tracking.store import Connection, locked
+from tsslbp.tracking.tracked_run import DESCRIPTION, LONGEST_VALUE, NO_CONTEXT, ModelContext, TrackedRun, describe
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +30,7 @@ class Finished:
     """One finished run with all that is to be logged of it.
 
     Attributes:
-        identity: of the run.
+        run: which one.
         record: what it measured.
         started: when it began, milliseconds since 1970.
         epochs: the history of `record`, with times.
@@ -38,10 +38,10 @@ class Finished:
         failed: why the run ended early; None where it did not.
     """
 
-    identity: Identity
+    run: TrackedRun
     record: SeedRecord
     started: int
-    epochs: Sequence[mlflow_runs.Measured]
+    epochs: Sequence[Measured]
     weights: Mapping[str, Path] = field(default_factory=dict)
     failed: str | None = None
 
@@ -53,103 +53,86 @@ class Finished:
     @property
     def contents(self) -> str:
         """Names everything but weights and times: equal for equal results."""
-        return digest([self.record.model_dump(mode="json"), self.identity.parameters, self.failed])
+        return digest([self.record.model_dump(mode="json"), self.run.parameters, self.failed])
 
 
-def finish_seed(client: "MlflowClient", store: Store, finished: Finished, replace: bool) -> None:
+def finish_seed(connection: Connection, finished: Finished, replace: bool) -> None:
     """Bring a run to what its record says.
 
     Args:
-        client: of the store.
-        store: the store.
+        connection: to the store.
         finished: the run.
         replace: where MLflow holds other numbers under this id (the last epoch before a kill may come out different on another
-            machine), delete its run and log all anew; False leaves such a run alone, for `verify` to find.
+            machine), replace this checkout's run; False leaves such a run alone, for `verify` to find.
     """
-    experiment = mlflow_runs.experiment_id(client, store, finished.identity.experiment)
-    with locked(store):
-        run = _settled(client, experiment, finished, replace)
+    client = connection.client
+    experiment = experiment_id(connection, finished.run.experiment)
+    with locked(connection.store):
+        run = _settled(connection, experiment, finished, replace)
         if run is None:
             return
         mlflow_runs.add_epochs(client, run, finished.epochs)
         record = finished.record
         mlflow_runs.set_summary(client, run, {"best": record.best, "best_epoch": record.best_epoch, "final": record.final})
-        parent = mlflow_runs.ensure(client, experiment, finished.identity.parent(), run.info.start_time)
+        parent = mlflow_runs.ensure(connection, experiment, finished.run.parent(), run.info.start_time)
     # Files are sent without the lock: they may be large, and sending them twice does no harm.
-    if run.data.tags.get(LOGGED) != finished.contents:
-        _send_pictures(client, run, finished)
-    tags = {**finished.identity.tags, "mlflow.parentRunId": parent.info.run_id, LOGGED: finished.contents}
-    if weights := _send_weights(client, run, finished):
+    artifacts.send_pictures(client, run, finished.run.name, record, again=run.data.tags.get(LOGGED) != finished.contents)
+    weights = f"{record.best_weights_sha256} {record.final_weights_sha256}"
+    artifacts.send_weights(client, run, finished.weights, again=run.data.tags.get(WEIGHTS) != weights)
+    tags = {**finished.run.tags, "mlflow.parentRunId": parent.info.run_id, LOGGED: finished.contents}
+    if any(path.is_file() for path in finished.weights.values()):
         tags[WEIGHTS] = weights
     _set_outcome(client, run, tags, finished.failed or "", finished.ended)
 
 
-def _settled(client: "MlflowClient", experiment: str, finished: Finished, replace: bool) -> "Run | None":
+def _settled(connection: Connection, experiment: str, finished: Finished, replace: bool) -> "Run | None":
     """The run to add to; None where MLflow's numbers contradict the record and are to stay."""
-    run = mlflow_runs.ensure(client, experiment, finished.identity, finished.started)
+    run = mlflow_runs.ensure(connection, experiment, finished.run, finished.started)
     expected = {row.epoch: [row.test_accuracy] for row in finished.record.history}
-    accuracies = mlflow_runs.logged_accuracies(client, run)
+    accuracies = mlflow_runs.logged_accuracies(connection.client, run)
     if not replace and any(expected.get(epoch) != values for epoch, values in accuracies.items()):
         return None
     # MLflow neither changes a parameter nor takes a number back. Other parameters under the same id are a raised number of epochs.
-    parameters = finished.identity.parameters
+    parameters = finished.run.parameters
     if all(expected.get(epoch) == values for epoch, values in accuracies.items()) and parameters.items() <= run.data.params.items():
         return run
-    client.delete_run(run.info.run_id)
-    return mlflow_runs.ensure(client, experiment, finished.identity, finished.started)
+    mlflow_runs.replace(connection, run)
+    return mlflow_runs.ensure(connection, experiment, finished.run, finished.started)
 
 
-def _send_pictures(client: "MlflowClient", run: "Run", finished: Finished) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder, title, record = Path(name), finished.identity.name, finished.record
-        draw_learning_curves(folder / "learning_curve.png", title, {title: record.history})
-        if record.confusion:
-            draw_confusion(folder / "confusion.png", f"{title}, after epoch {record.history[-1].epoch}", record.confusion)
-            write_confusion(folder / "confusion.csv", record.confusion)
-        client.log_artifacts(run.info.run_id, str(folder))
-
-
-def _send_weights(client: "MlflowClient", run: "Run", finished: Finished) -> str | None:
-    """Log the weights that are there and not logged yet; the value of their tag, None where nothing was to be done."""
-    there = {name: path for name, path in finished.weights.items() if path.is_file()}
-    checksums = f"{finished.record.best_weights_sha256} {finished.record.final_weights_sha256} {' '.join(sorted(there))}"
-    if not there or run.data.tags.get(WEIGHTS) == checksums:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        for name, path in there.items():
-            # MLflow takes an artifact's name from the file's.
-            link = Path(folder) / name
-            link.symlink_to(path.resolve())
-            client.log_artifact(run.info.run_id, str(link), "weights")
-    return checksums
-
-
-def finish_model(client: "MlflowClient", store: Store, record: ModelRecord, seeds: Sequence[Finished], failures: Sequence[str]) -> None:
+def finish_model(
+    connection: Connection, record: ModelRecord, seeds: Sequence[Finished], failures: Sequence[str], context: ModelContext = NO_CONTEXT
+) -> None:
     """Log what all seeds of a model came to into their parent run.
 
     Args:
-        client: of the store.
-        store: the store.
-        record: of the model.
+        connection: to the store.
+        record: the model's record.
         seeds: its finished seeds, at least one.
         failures: what went wrong with the others.
+        context: what else is known of the model.
     """
+    client, parent = connection.client, seeds[0].run.parent()
     values = {name: float(value) for name, value in metrics(record).items() if isinstance(value, float | int)}
-    values["finished_seeds"] = float(len(record.seeds))
-    contents = digest([[seed.contents for seed in seeds], list(failures)])
-    ended = max(seed.ended for seed in seeds)
-    parent = seeds[0].identity.parent()
-    experiment = mlflow_runs.experiment_id(client, store, record.experiment)
-    with locked(store):
-        run = mlflow_runs.ensure(client, experiment, parent, min(seed.started for seed in seeds))
-        if run.data.tags.get(LOGGED) == contents and run.info.status == ("FAILED" if failures else "FINISHED"):
-            return
+    values |= {"finished_seeds": float(len(record.seeds)), **context.metrics}
+    contents = digest([[seed.contents for seed in seeds], list(failures), dict(context.metrics), dict(context.tags)])
+    experiment = experiment_id(connection, record.experiment)
+    with locked(connection.store):
+        run = mlflow_runs.ensure(connection, experiment, parent, min(seed.started for seed in seeds))
         mlflow_runs.set_summary(client, run, values)
-    with tempfile.TemporaryDirectory() as folder:
-        histories = {f"seed {seed.seed}": seed.history for seed in record.seeds}
-        draw_learning_curves(Path(folder) / "learning_curves.png", record.model, histories)
-        client.log_artifacts(run.info.run_id, folder)
-    _set_outcome(client, run, {**parent.tags, LOGGED: contents}, "; ".join(failures), ended)
+    artifacts.send_curves(client, run, record, again=run.data.tags.get(LOGGED) != contents)
+    artifacts.send_files(client, run, context.files)
+    tags = {**parent.tags, **context.tags, LOGGED: contents, DESCRIPTION: _description(record, context)}
+    _set_outcome(client, run, tags, "; ".join(failures), max(seed.ended for seed in seeds))
+
+
+def _description(record: ModelRecord, context: ModelContext) -> str:
+    lengths = sorted({len(seed.history) for seed in record.seeds})
+    epochs = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
+    extent = f"{len(record.seeds)} seed{'s' if len(record.seeds) != 1 else ''} × {epochs} epochs."
+    words = [f"{name}: {value}." for name, value in context.tags.items()]
+    numbers = [f"{name.replace('_', ' ')}: {value:.2f} %." for name, value in context.metrics.items()]
+    return describe(record, " ".join([extent, *numbers, *words]))[:LONGEST_VALUE]
 
 
 def _set_outcome(client: "MlflowClient", run: "Run", tags: dict[str, str], failure: str, ended: int) -> None:

@@ -4,17 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tsslbp.storage.records import ModelRecord, Provenance, SeedProvenance, SeedRecord
 from tsslbp.tracking import mlflow_runs
+from tsslbp.tracking.epoch_metrics import Measured
+from tsslbp.tracking.experiments import experiment_id, renew_views
+from tsslbp.tracking.faults import TrackingError
 from tsslbp.tracking.finishing import Finished, finish_model, finish_seed
-from tsslbp.tracking.identity import identity
-from tsslbp.tracking.store import Store, TrackingError, connect, explained
+from tsslbp.tracking.store import Connection, Store, connect, explained
+from tsslbp.tracking.tracked_run import NO_CONTEXT, ModelContext, tracked_run
 
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow import MlflowClient
 
 Weights = Callable[[str, int], Mapping[str, Path]]
 """(model, seed) -> artifact names, such as "best.safetensors", and where these files would be."""
@@ -35,57 +38,69 @@ def prepare(store: Store, experiment: str) -> str:
         TrackingError: the store cannot be opened; the message says what to do.
     """
     with explained(store):
-        return mlflow_runs.experiment_id(connect(store), store, experiment)
+        connection = connect(store)
+        found = experiment_id(connection, experiment)
+        renew_views(connection, found)
+        return found
 
 
-def complete(store: Store, record: ModelRecord, provenance: Provenance, weights: Weights = no_weights) -> None:
+def complete(
+    store: Store, record: ModelRecord, provenance: Provenance, weights: Weights = no_weights, context: ModelContext = NO_CONTEXT
+) -> None:
     """Log everything of a model that MLflow lacks. The record is the truth: a run with other numbers under the same id is replaced.
 
     Args:
         store: where to.
-        record: of the model, fresh from training.
-        provenance: of the model.
+        record: the model's record, fresh from training.
+        provenance: the model's provenance.
         weights: where checkpoints are; those that do not exist are passed over.
+        context: what else the parent run shows.
 
     Raises:
         TrackingError: the store cannot be written; the message says what to do. What was logged until then stays.
     """
     with explained(store):
-        log_model(connect(store), store, record, provenance, weights, replace=True)
+        log_model(connect(store), record, provenance, weights, context, replace=True)
 
 
-def import_records(store: Store, records: Sequence[tuple[ModelRecord, Provenance]], weights: Weights = no_weights) -> None:
-    """Log every run, or part of a run, that MLflow does not know yet, as in a fresh clone. What it knows stays as it is.
+def import_records(
+    store: Store,
+    records: Sequence[tuple[ModelRecord, Provenance]],
+    weights: Weights = no_weights,
+    contexts: Mapping[str, ModelContext] = MappingProxyType({}),
+) -> None:
+    """Log every run, or part of a run, that MLflow does not know yet as this checkout's. What it knows stays as it is.
 
     Args:
         store: where to.
         records: as `records.read_record` returns them.
         weights: where checkpoints are; those that do not exist are passed over.
+        contexts: what else the parent runs show, by model.
 
     Raises:
         TrackingError: the store cannot be written; the message says what to do.
     """
     with explained(store):
-        client = connect(store)
+        connection = connect(store)
         for record, provenance in records:
-            log_model(client, store, record, provenance, weights, replace=False)
+            log_model(connection, record, provenance, weights, contexts.get(record.model, NO_CONTEXT), replace=False)
 
 
 def log_model(
-    client: "MlflowClient", store: Store, record: ModelRecord, provenance: Provenance, weights: Weights, *, replace: bool
+    connection: Connection, record: ModelRecord, provenance: Provenance, weights: Weights, context: ModelContext, *, replace: bool
 ) -> None:
     """Log what MLflow lacks of a model's seeds and of their parent run; `replace` as in `finishing.finish_seed`."""
     origins = {seed.seed: seed for seed in provenance.seeds}
-    seeds = [_finished(record, seed, origins.get(seed.seed), weights) for seed in record.seeds]
+    seeds = [_finished(record, seed, origins.get(seed.seed), weights, context) for seed in record.seeds]
     for seed in seeds:
-        finish_seed(client, store, seed, replace)
+        finish_seed(connection, seed, replace)
     finished = {seed.seed for seed in record.seeds}
     failures = [f"seed {seed.seed}: {seed.failed}" for seed in provenance.seeds if seed.failed and seed.seed not in finished]
     if seeds:
-        finish_model(client, store, record, seeds, failures)
+        finish_model(connection, record, seeds, failures, context)
 
 
-def _finished(record: ModelRecord, seed: SeedRecord, origin: SeedProvenance | None, weights: Weights) -> Finished:
+def _finished(record: ModelRecord, seed: SeedRecord, origin: SeedProvenance | None, weights: Weights, context: ModelContext) -> Finished:
     origin = origin or SeedProvenance(seed=seed.seed, started="", git_commit="", device="", threads=0, versions={}, seconds=())
     try:
         started = int(datetime.fromisoformat(origin.started).timestamp() * 1000)
@@ -94,11 +109,11 @@ def _finished(record: ModelRecord, seed: SeedRecord, origin: SeedProvenance | No
     # Seconds are missing where provenance.json is of another state than history.csv; the epochs count all the same.
     seconds = [*origin.seconds, *[0.0] * len(seed.history)]
     epochs = [
-        mlflow_runs.Measured(epoch, started + int(1000 * elapsed), record.data.train_samples / duration if duration > 0 else None)
+        Measured(epoch, started + int(1000 * elapsed), record.data.train_samples / duration if duration > 0 else None)
         for epoch, elapsed, duration in zip(seed.history, accumulate(seconds), seconds, strict=False)
     ]
-    who = identity(record, seed.seed, seed.run_id, origin)
-    return Finished(who, seed, started, epochs, weights(record.model, seed.seed), origin.failed)
+    run = tracked_run(record, seed.seed, seed.run_id, origin, context)
+    return Finished(run, seed, started, epochs, weights(record.model, seed.seed), origin.failed)
 
 
 def accuracies(store: Store, experiment: str, run_ids: Sequence[str]) -> "pd.DataFrame":
@@ -119,13 +134,13 @@ def accuracies(store: Store, experiment: str, run_ids: Sequence[str]) -> "pd.Dat
 
     rows: list[tuple[str, str, int, int, float]] = []
     with explained(store):
-        client = connect(store)
-        experiment_id = mlflow_runs.experiment_id(client, store, experiment)
+        connection = connect(store)
+        where = experiment_id(connection, experiment)
         for run_id in run_ids:
-            run = mlflow_runs.find(client, experiment_id, run_id)
+            run = mlflow_runs.find(connection, where, run_id)
             if run is None:
-                raise TrackingError(f"MLflow at {store.shown} does not know run {run_id} in experiment {experiment!r}")
-            for epoch, values in mlflow_runs.logged_accuracies(client, run).items():
+                raise TrackingError(f"MLflow at {store.shown} does not know run {run_id} of this checkout in experiment {experiment!r}")
+            for epoch, values in mlflow_runs.logged_accuracies(connection.client, run).items():
                 if len(values) > 1:
                     raise TrackingError(_dispute(store, f"run {run_id}, epoch {epoch}", f"{values} in MLflow, where one number belongs"))
                 rows.append((run_id, run.data.params["model"], int(run.data.params["seed"]), epoch, values[0]))

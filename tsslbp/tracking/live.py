@@ -1,68 +1,64 @@
-"""Logging while training runs, in the background: training never waits for MLflow and never fails because of it."""
+"""Logging while training runs, in a thread of its own: training never waits for MLflow and never fails because of it.
 
-import re
+The log is best effort. At the first fault there is one warning and no more tries; what MLflow lacks then, `import_records` logs from
+the run records, which hold all of it. A retry queue stood here before: it made the same promise a second time, in 80 lines.
+"""
+
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from tsslbp.storage.records import Epoch, ModelRecord, Provenance, SeedRecord
 from tsslbp.tracking import mlflow_runs
+from tsslbp.tracking.epoch_metrics import Measured
+from tsslbp.tracking.experiments import experiment_id
+from tsslbp.tracking.faults import explain
 from tsslbp.tracking.finishing import FAILURE, Finished, finish_seed
-from tsslbp.tracking.identity import LONGEST_VALUE, Identity
 from tsslbp.tracking.ledger import Weights, log_model, no_weights
-from tsslbp.tracking.store import Store, connect, explain, locked
+from tsslbp.tracking.store import Connection, Store, connect, locked
+from tsslbp.tracking.tracked_run import LONGEST_VALUE, NO_CONTEXT, ModelContext, TrackedRun
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-FIRST_PAUSE, LONGEST_PAUSE, LAST_PAUSE = 1.0, 30.0, 2.0
-"""Seconds between tries while the store cannot be written: doubled every time up to the second, up to the third on the way out."""
-LAST_TRIES = 3
-"""Tries in a row that may fail on the way out."""
+EXIT_SECONDS = 60.0
+"""How long a program that is done waits for a log that is still being written; a server that does not answer is given up before."""
 INTERRUPTED_SECONDS = 5.0
-"""How long an interrupted program waits for the log."""
+"""The same for an interrupted program."""
 
-
-@dataclass
-class _Entry:
-    """Something to be written. Epochs of one run that wait together are written together; `run_id` is theirs."""
-
-    write: "Callable[[MlflowClient], None]"
-    run_id: str | None = None
-    epochs: list[mlflow_runs.Measured] = field(default_factory=list)
+Write = Callable[[Connection], None]
 
 
 class LiveLog:
-    """A context manager that logs what it is told in a thread of its own.
+    """A context manager that logs what it is told, of any number of seeds at the same time and in any order.
 
-    Whatever goes wrong with MLflow becomes a warning, one for each distinct fault; what could not be written is kept and tried
-    again. Nothing is doubled when a run is logged again, and what is left over at the end, `import_records` logs.
+    Example:
+        with LiveLog(store, print) as log:
+            log.start(run)
+            log.epoch(run, epoch, samples_per_second=1000.0)
+            log.finish(run, record, weights)
     """
 
     def __init__(
-        self, store: Store, warn: Callable[[str], None], remedy: str = "python -m stages.report", drain_seconds: float = 60.0
+        self, store: Store, warn: Callable[[str], None], remedy: str = "python -m stages.report", exit_seconds: float = EXIT_SECONDS
     ) -> None:
         """Prepare a log; nothing is opened before the `with` block.
 
         Args:
             store: where to log.
-            warn: takes a warning of one line; called from the logging thread too.
-            remedy: the command that completes the log, for the last warning.
-            drain_seconds: how long the end of the `with` block waits for what is still to be written.
+            warn: takes the one warning, of one line; may be called from the logging thread.
+            remedy: the command that completes the log, for the warning.
+            exit_seconds: how long the end of the `with` block waits for what is still to be written.
         """
-        self._store, self._warn, self._remedy, self._drain_seconds = store, warn, remedy, drain_seconds
-        self._entries: deque[_Entry] = deque()
-        self._measured: dict[str, dict[int, mlflow_runs.Measured]] = {}
-        self._started: dict[str, int] = {}
-        self._warned: set[str] = set()
+        self._store, self._warn, self._remedy, self._exit_seconds = store, warn, remedy, exit_seconds
         self._changed = threading.Condition()
-        self._unwritten = 0
+        self._waiting: deque[Write] = deque()
+        self._epochs: dict[str, list[Measured]] = {}
+        self._measured: dict[str, dict[int, Measured]] = {}
+        self._started: dict[str, int] = {}
         self._closing = False
-        self._client: MlflowClient | None = None
+        self._given_up = False
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
 
     def __enter__(self) -> Self:
@@ -72,110 +68,96 @@ class LiveLog:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._changed:
             self._closing = True
-            self._changed.notify_all()
+            self._changed.notify()
         interrupted = error is not None and not isinstance(error, Exception)
-        self._thread.join(min(INTERRUPTED_SECONDS, self._drain_seconds) if interrupted else self._drain_seconds)
-        if self._unwritten:
-            self._warn(
-                f"MLflow at {self._store.shown} lacks a part of the log; the run records have all of it: `{self._remedy}` completes it"
-            )
+        seconds = min(INTERRUPTED_SECONDS, self._exit_seconds) if interrupted else self._exit_seconds
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._give_up(f"MLflow at {self._store.shown} has not taken the whole log after {seconds:.0f} s")
 
-    def start(self, identity: Identity) -> None:
+    def start(self, run: TrackedRun) -> None:
         """Show a run as running, before its first epoch is done."""
-        started = self._started.setdefault(identity.run_id, mlflow_runs.now())
-        self._put(_Entry(lambda client: self._write_epochs(client, identity, started, [])))
+        started = self._started.setdefault(run.run_id, mlflow_runs.now())
+        self._put(partial(self._write_epochs, run, started))
 
-    def epoch(self, identity: Identity, epoch: Epoch, samples_per_second: float) -> None:
-        """Log one epoch. Epochs that MLflow has already, from before an interruption, are passed over."""
-        measured = mlflow_runs.Measured(epoch, mlflow_runs.now(), samples_per_second)
-        self._measured.setdefault(identity.run_id, {})[epoch.epoch] = measured
-        started = self._started.setdefault(identity.run_id, measured.timestamp)
+    def epoch(self, run: TrackedRun, epoch: Epoch, samples_per_second: float) -> None:
+        """Log one epoch. Epochs that MLflow has already, from before an interruption, are passed over.
+
+        Args:
+            run: which run.
+            epoch: what it measured.
+            samples_per_second: how fast it went.
+        """
+        measured = Measured(epoch, mlflow_runs.now(), samples_per_second)
+        self._measured.setdefault(run.run_id, {})[epoch.epoch] = measured
+        started = self._started.setdefault(run.run_id, measured.timestamp)
         with self._changed:
-            for entry in self._entries:
-                if entry.run_id == identity.run_id:
-                    entry.epochs.append(measured)
-                    return
-        epochs = [measured]
-        self._put(_Entry(lambda client: self._write_epochs(client, identity, started, epochs), identity.run_id, epochs))
+            self._epochs.setdefault(run.run_id, []).append(measured)
+        self._put(partial(self._write_epochs, run, started))
 
-    def finish(self, identity: Identity, record: SeedRecord, weights: Mapping[str, Path]) -> None:
+    def finish(self, run: TrackedRun, record: SeedRecord, weights: Mapping[str, Path]) -> None:
         """Log a finished run: the epochs that are missing still, summary, pictures and weights.
 
         Args:
-            identity: of the run.
+            run: which run.
             record: what it measured; where MLflow holds other numbers under this id, its run is replaced.
             weights: names, such as "best.safetensors", and the files.
         """
-        now, known = mlflow_runs.now(), self._measured.get(identity.run_id, {})
-        epochs = [known.get(epoch.epoch, mlflow_runs.Measured(epoch, now)) for epoch in record.history]
-        finished = Finished(identity, record, self._started.get(identity.run_id, now), epochs, weights)
-        self._put(_Entry(lambda client: finish_seed(client, self._store, finished, replace=True)))
+        now, known = mlflow_runs.now(), self._measured.get(run.run_id, {})
+        epochs = [known.get(epoch.epoch, Measured(epoch, now)) for epoch in record.history]
+        finished = Finished(run, record, self._started.get(run.run_id, now), epochs, weights)
+        self._put(lambda connection: finish_seed(connection, finished, replace=True))
 
-    def fail(self, identity: Identity, reason: str) -> None:
+    def fail(self, run: TrackedRun, reason: str) -> None:
         """Log that a run failed, and why. A later `epoch` or `finish` of the same run takes it back."""
-        now = mlflow_runs.now()
-        self._put(_Entry(lambda client: self._write_failure(client, identity, reason, now)))
+        self._put(partial(self._write_failure, run, reason, mlflow_runs.now()))
 
-    def model(self, record: ModelRecord, provenance: Provenance, weights: Weights = no_weights) -> None:
-        """Log the parent run of a model when its seeds are done, and whatever MLflow lacks of them."""
-        self._put(_Entry(lambda client: log_model(client, self._store, record, provenance, weights, replace=True)))
+    def model(self, record: ModelRecord, provenance: Provenance, weights: Weights = no_weights, context: ModelContext = NO_CONTEXT) -> None:
+        """Log the parent run of a model when its seeds are done, and whatever MLflow lacks of them; arguments as in `complete`."""
+        self._put(lambda connection: log_model(connection, record, provenance, weights, context, replace=True))
 
-    def _put(self, entry: _Entry) -> None:
+    def _put(self, write: Write) -> None:
         with self._changed:
-            self._entries.append(entry)
-            self._unwritten += 1
-            self._changed.notify_all()
+            if not self._given_up:
+                self._waiting.append(write)
+                self._changed.notify()
 
     def _work(self) -> None:
-        pause, failures = FIRST_PAUSE, 0
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._entries or self._closing or self._client is None)
-                if not self._entries and self._closing:
-                    return
-                entry = self._entries.popleft() if self._entries else None
-            try:
-                self._client = self._client or connect(self._store)
-                if entry is not None:
-                    entry.write(self._client)
-            except Exception as error:
-                self._report(error)
-                failures = failures + 1 if self._closing else 0
-                if failures >= LAST_TRIES:
-                    return
-                self._put_back(entry, pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-            else:
-                pause, failures = FIRST_PAUSE, 0
-                with self._changed:
-                    self._unwritten -= entry is not None
+        try:
+            connection = connect(self._store)
+            while write := self._next():
+                write(connection)
+        except Exception as error:
+            self._give_up(str(explain(self._store.uri, self._store.shown, error)))
 
-    def _put_back(self, entry: _Entry | None, pause: float) -> None:
-        """Try an entry again after all others, so that one which MLflow refuses does not hold them up. Order does not matter."""
-        self._client = None
+    def _next(self) -> Write | None:
         with self._changed:
-            if entry is not None:
-                self._entries.append(entry)
-            closing = self._closing
-            self._changed.wait_for(lambda: self._closing != closing, timeout=min(pause, LAST_PAUSE) if closing else pause)
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            return self._waiting.popleft() if self._waiting else None
 
-    def _report(self, error: Exception) -> None:
-        text = str(explain(self._store, error))
-        fault = re.sub(r"[0-9a-f]*\d[0-9a-f]*", "", text)
-        if fault not in self._warned:
-            self._warned.add(fault)
-            self._warn(f"{text}. Training goes on; the log is kept and tried again")
+    def _give_up(self, what: str) -> None:
+        with self._changed:
+            if self._given_up:
+                return
+            self._given_up = True
+            self._waiting.clear()
+        self._warn(
+            f"{what}. No more is logged from here; nothing is lost: the run records have all of it, `{self._remedy}` completes MLflow"
+        )
 
-    def _write_epochs(self, client: "MlflowClient", identity: Identity, started: int, epochs: list[mlflow_runs.Measured]) -> None:
-        experiment = mlflow_runs.experiment_id(client, self._store, identity.experiment)
+    def _write_epochs(self, run: TrackedRun, started: int, connection: Connection) -> None:
+        """Write all epochs of a run that have come together: where MLflow is slower than training, it is told of several at once."""
+        with self._changed:
+            epochs = self._epochs.pop(run.run_id, [])
+        experiment = experiment_id(connection, run.experiment)
         with locked(self._store):
-            run = mlflow_runs.ensure(client, experiment, identity, started)
-            if not epochs or mlflow_runs.add_epochs(client, run, epochs):
-                mlflow_runs.set_status(client, run, "RUNNING")
+            found = mlflow_runs.ensure(connection, experiment, run, started)
+            if not epochs or mlflow_runs.add_epochs(connection.client, found, epochs):
+                mlflow_runs.set_status(connection.client, found, "RUNNING")
 
-    def _write_failure(self, client: "MlflowClient", identity: Identity, reason: str, timestamp: int) -> None:
-        experiment = mlflow_runs.experiment_id(client, self._store, identity.experiment)
+    def _write_failure(self, run: TrackedRun, reason: str, timestamp: int, connection: Connection) -> None:
+        experiment = experiment_id(connection, run.experiment)
         with locked(self._store):
-            run = mlflow_runs.ensure(client, experiment, identity, timestamp)
-            mlflow_runs.set_tags(client, run, {FAILURE: reason[:LONGEST_VALUE]})
-            mlflow_runs.set_status(client, run, "FAILED", timestamp)
+            found = mlflow_runs.ensure(connection, experiment, run, timestamp)
+            mlflow_runs.set_tags(connection.client, found, {FAILURE: reason[:LONGEST_VALUE]})
+            mlflow_runs.set_status(connection.client, found, "FAILED", timestamp)

@@ -1,116 +1,113 @@
-"""The runs of a store: find or create them by our own ids, and add to them what they lack.
+"""The runs of a store: find or create this checkout's own by our ids, and add to them what they lack.
 
 Nothing here is done twice: every function looks first and adds what is missing. Call them while holding `store.locked`.
 """
 
+import getpass
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tsslbp.storage.records import Epoch
-from tsslbp.tracking.identity import Identity
-from tsslbp.tracking.store import Store
+from tsslbp.tracking.epoch_metrics import ACCURACY, Measured
+from tsslbp.tracking.store import CHECKOUT, Connection
+from tsslbp.tracking.tracked_run import TrackedRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
 RUN_ID = "tsslbp.run_id"
-EXPERIMENT_TAGS = {
-    # Without it the UI opens an experiment on its pages for language models, where there is nothing to see.
-    "mlflow.experimentKind": "custom_model_development",
-    "mlflow.note.content": 'A run per model holds its seeds. To compare seeds, filter `params.model = "..."`, sort by `seed`, take the chart view.',
-}
+CREATED = "tsslbp.created"
+"""Tag: when the run was created, milliseconds since 1970. A run's start time is that of the training, which several may share."""
+REPLACED = "tsslbp.replaced"
+"""Tag of a run that was deleted because another one took its place."""
 BATCH = 1000
 """Metrics that MLflow takes in one call."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One epoch, when it ended (milliseconds since 1970) and how fast it went, where that is known."""
+def find(connection: Connection, experiment: str, run_id: str) -> "Run | None":
+    """This checkout's run that carries our id.
 
-    epoch: Epoch
-    timestamp: int
-    samples_per_second: float | None = None
-
-    def values(self) -> dict[str, float]:
-        """The metrics of this epoch by name."""
-        values = {
-            "train_loss": self.epoch.train_loss,
-            "train_accuracy": self.epoch.train_accuracy,
-            "test_accuracy": self.epoch.test_accuracy,
-            **{f"firing_rate_{layer}": rate for layer, rate in enumerate(self.epoch.firing_rates, start=1)},
-        }
-        return values if self.samples_per_second is None else {**values, "samples_per_second": self.samples_per_second}
+    There may be several: processes on different machines can create one each at once, and when MLflow restores an experiment,
+    it restores the runs that were deleted before it, too. The one created last took the place of the others, which are deleted (again).
+    """
+    found = connection.client.search_runs([experiment], filter_string=f"tags.`{RUN_ID}` = '{run_id}'")
+    own = sorted(filter(connection.owns, found), key=_age)
+    living = [run for run in own if REPLACED not in run.data.tags]
+    for run in own:
+        if run not in living[-1:]:
+            replace(connection, run)
+    return living[-1] if living else None
 
 
-def experiment_id(client: "MlflowClient", store: Store, name: str) -> str:
-    """MLflow's id of an experiment; creates it, or brings it back where it was deleted."""
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        return str(client.create_experiment(name, artifact_location=store.artifacts, tags=EXPERIMENT_TAGS))
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+def _age(run: "Run") -> tuple[int, str]:
+    return int(run.data.tags.get(CREATED, 0)), run.info.run_id
 
 
-def find(client: "MlflowClient", experiment: str, run_id: str) -> "Run | None":
-    """The run that carries our id. Of several, which processes on different machines can create at once, the first one stays."""
-    found = client.search_runs([experiment], filter_string=f"tags.`{RUN_ID}` = '{run_id}'")
-    runs = sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
-    for double in runs[1:]:
-        client.delete_run(double.info.run_id)
-    return runs[0] if runs else None
+def replace(connection: Connection, run: "Run") -> None:
+    """Delete one of this checkout's own runs for another one to take its place; marked first, so that it is never taken again."""
+    connection.client.set_tag(run.info.run_id, REPLACED, "yes")
+    connection.client.delete_run(run.info.run_id)
 
 
-def ensure(client: "MlflowClient", experiment: str, identity: Identity, started: int) -> "Run":
-    """The run of an identity, created with its parent where it is not there yet.
+def ensure(connection: Connection, experiment: str, run: TrackedRun, started: int) -> "Run":
+    """This checkout's run in MLflow, created with its parent where it is not there yet.
 
     Args:
-        client: of the store.
+        connection: to the store.
         experiment: MLflow's id of the experiment.
-        identity: of the run.
+        run: which one.
         started: start time of a run that is created, milliseconds since 1970.
     """
-    run = find(client, experiment, identity.run_id)
-    if run is None:
-        tags = {**identity.tags, RUN_ID: identity.run_id}
-        if identity.seed is not None:
-            tags["mlflow.parentRunId"] = ensure(client, experiment, identity.parent(), started).info.run_id
-        # The tag is written with the run, so that a kill right after this line leaves a run that is found again.
-        client.create_run(experiment, start_time=started, tags=tags, run_name=identity.name)
-        return ensure(client, experiment, identity, started)
-    if identity.seed is not None and not (run.inputs and run.inputs.dataset_inputs):
-        _add_dataset(client, run, identity)
-    if identity.parameters.keys() <= run.data.params.keys():
-        return run
-    _add_parameters(client, run, identity)
-    return ensure(client, experiment, identity, started)
+    found = find(connection, experiment, run.run_id)
+    if found is None:
+        _create(connection, experiment, run, started)
+        return ensure(connection, experiment, run, started)
+    if run.seed is not None and not (found.inputs and found.inputs.dataset_inputs):
+        _add_dataset(connection.client, found, run)
+    if run.parameters.keys() <= found.data.params.keys():
+        return found
+    _add_parameters(connection.client, found, run)
+    return ensure(connection, experiment, run, started)
 
 
-def _add_parameters(client: "MlflowClient", run: "Run", identity: Identity) -> None:
+def _create(connection: Connection, experiment: str, run: TrackedRun, started: int) -> None:
+    # The tags are written with the run, so that a kill right after this line leaves a run that is found again.
+    tags = {**run.tags, RUN_ID: run.run_id, CHECKOUT: connection.checkout, CREATED: str(now()), "mlflow.user": _user()}
+    if run.seed is not None:
+        tags["mlflow.parentRunId"] = ensure(connection, experiment, run.parent(), started).info.run_id
+    connection.client.create_run(experiment, start_time=started, tags=tags, run_name=run.name)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container whose user id has no name
+        return "unknown"
+
+
+def _add_parameters(client: "MlflowClient", found: "Run", run: TrackedRun) -> None:
     from mlflow.entities import Param
 
-    missing = [Param(name, value) for name, value in identity.parameters.items() if name not in run.data.params]
+    missing = [Param(name, value) for name, value in run.parameters.items() if name not in found.data.params]
     for start in range(0, len(missing), 100):
-        client.log_batch(run.info.run_id, params=missing[start : start + 100])
+        client.log_batch(found.info.run_id, params=missing[start : start + 100])
 
 
-def _add_dataset(client: "MlflowClient", run: "Run", identity: Identity) -> None:
+def _add_dataset(client: "MlflowClient", found: "Run", run: TrackedRun) -> None:
     """Name the data in the place where the UI's own dataset column and filter look for it."""
     from mlflow.entities import Dataset, DatasetInput
 
     # MLflow takes digests of up to 36 characters.
-    checksum = identity.parameters["data_checksum"][:36]
-    dataset = Dataset(name=identity.parameters["dataset"], digest=checksum, source_type="dvc", source="stages/preprocess.py")
-    client.log_inputs(run.info.run_id, datasets=[DatasetInput(dataset=dataset, tags=[])])
+    checksum = run.parameters["data_checksum"][:36]
+    dataset = Dataset(name=run.parameters["dataset"], digest=checksum, source_type="dvc", source="stages/preprocess.py")
+    client.log_inputs(found.info.run_id, datasets=[DatasetInput(dataset=dataset, tags=[])])
 
 
 def logged_accuracies(client: "MlflowClient", run: "Run") -> dict[int, list[float]]:
     """The test accuracies that MLflow holds, by epoch; more than one value only where something else wrote to the run."""
     accuracies: dict[int, list[float]] = {}
-    for metric in client.get_metric_history(run.info.run_id, "test_accuracy"):
+    for metric in client.get_metric_history(run.info.run_id, ACCURACY):
         values = accuracies.setdefault(metric.step, [])
         if metric.value not in values:
             values.append(metric.value)
@@ -145,7 +142,7 @@ def set_summary(client: "MlflowClient", run: "Run", values: dict[str, float]) ->
     """Log numbers that describe a whole run, unless they stand there already."""
     from mlflow.entities import Metric
 
-    # At step 0 the UI draws bars, one a run, and of several values at one step MLflow shows the youngest.
+    # At step 0 the UI draws bars, one per run, and of several values at one step MLflow shows the youngest.
     new = [Metric(name, value, now(), 0) for name, value in values.items() if run.data.metrics.get(name) != value]
     if new:
         client.log_batch(run.info.run_id, metrics=new)

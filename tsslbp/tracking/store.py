@@ -4,45 +4,50 @@ Several processes may work on one store. A lock file beside the database makes t
 create or fill the same database, or the same run, at once would break or double it.
 """
 
-import fcntl
 import os
 import re
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+from filelock import FileLock, Timeout
 
 from tsslbp.storage.files import whole_file
+from tsslbp.tracking.checkout import own_checkout
+from tsslbp.tracking.faults import TrackingError, explaining
+from tsslbp.tracking.uris import check_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
+CHECKOUT = "tsslbp.checkout"
+"""Tag of a run: the id of the checkout that logged it."""
 LOCK_SECONDS = 120.0
 """How long to wait for another process; the slowest thing done under the lock, creating a database, takes about ten."""
 
 
-class TrackingError(ValueError):
-    """MLflow cannot be reached or written, or disagrees with the run records; the message says what to do."""
-
-
 @dataclass(frozen=True)
 class Store:
-    """A tracking store.
+    """A tracking store; nothing is opened or checked before `connect`.
 
     Attributes:
         uri: MLflow's tracking URI.
         folder: where the lock file lies, and beside it the database and the artifacts of a SQLite store; absolute.
         database: the SQLite file; None for a server.
+        project: the folder of the pipeline, which holds the checkout's id; absolute.
     """
 
     uri: str
     folder: Path
     database: Path | None
+    project: Path
 
     @property
     def artifacts(self) -> str | None:
@@ -52,7 +57,33 @@ class Store:
     @property
     def shown(self) -> str:
         """The URI for messages, without a password."""
-        return re.sub(r"//[^/@]*@", "//", self.uri)
+        return f"sqlite:///{self.database}" if self.database else re.sub(r"//[^/@]*@", "//", self.uri)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the database is the project's own and moves with its folder."""
+        return self.database is not None and self.folder == self.project
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An open store, and the ids by which this checkout knows its own runs.
+
+    Attributes:
+        client: MLflow's client.
+        store: the store.
+        checkout: the id that new runs get.
+        own: the ids of runs that may be changed: `checkout`, and in the project's own database those of the folders it was copied from.
+    """
+
+    client: "MlflowClient"
+    store: Store
+    checkout: str
+    own: frozenset[str]
+
+    def owns(self, run: "Run") -> bool:
+        """Whether this checkout logged the run. No other run is ever changed."""
+        return run.data.tags.get(CHECKOUT) in self.own
 
 
 def tracking_store(folder: Path, uri: str | None = None) -> Store:
@@ -60,19 +91,25 @@ def tracking_store(folder: Path, uri: str | None = None) -> Store:
 
     Args:
         folder: the folder of its params.yaml; `mlflow.db` and `mlartifacts/` are kept there unless `uri` names another place.
-        uri: value of MLFLOW_TRACKING_URI; None or empty for the database in `folder`.
-
-    Raises:
-        TrackingError: SQLite cannot open a database at this path.
+        uri: value of MLFLOW_TRACKING_URI; None or empty for the database in `folder`. In a SQLite URI a percent sign before two
+            hexadecimal digits is an escape, as SQLAlchemy reads it.
     """
     folder = folder.resolve()
-    path = re.fullmatch(r"sqlite:///([^?]+)(\?.*)?", uri or f"sqlite:///{folder / DATABASE}")
-    if path is None and uri and not uri.startswith("sqlite:"):
-        return Store(uri, folder, None)
-    if path is None or path[2] or path[1] == ":memory:":
-        raise TrackingError(f"tracking URI {uri or folder}: expected sqlite:///<path of a file>, without '?'; set MLFLOW_TRACKING_URI")
-    database = Path(path[1]).resolve()
-    return Store(f"sqlite:///{database}", database.parent, database)
+    if not uri:
+        return _sqlite_store(folder / DATABASE, folder)
+    path = re.fullmatch(r"sqlite(?:\+pysqlite)?:///([^?]+)", uri)
+    if path is None or path[1] == ":memory:":
+        return Store(uri, folder, None, folder)
+    return _sqlite_store(Path(unquote(path[1])).resolve(), folder)
+
+
+def _sqlite_store(database: Path, project: Path) -> Store:
+    plain, escaped = str(database), quote(str(database))
+    if unquote(plain) == plain and "?" not in plain:
+        return Store(f"sqlite:///{plain}", database.parent, database, project)
+    # SQLAlchemy decodes escapes, MLflow creates the folder of a URI that starts with "sqlite:///" without decoding them; naming the
+    # driver keeps it from doing so.
+    return Store(f"sqlite+pysqlite:///{escaped}", database.parent, database, project)
 
 
 @contextmanager
@@ -83,46 +120,61 @@ def locked(store: Store, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         TrackingError: another process has held the lock for all that time.
     """
     path = store.folder / f"{DATABASE}.lock"
-    deadline = time.monotonic() + seconds
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise TrackingError(f"{path}: held by another process for {seconds:.0f} s; end it and try again") from None
-                time.sleep(0.02)
+    lock = FileLock(path, timeout=seconds)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TrackingError(f"{path}: held by another process for {seconds:.0f} s; end it and try again") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
-def connect(store: Store) -> "MlflowClient":
-    """Open the store; a database that is not there yet is created, one that was moved is told where its artifacts are now."""
-    _quiet()
+def connect(store: Store) -> Connection:
+    """Open the store; a database that is not there yet is created, one that was moved is told where its artifacts are now.
+
+    Raises:
+        TrackingError: the URI cannot work; the message says why.
+        Exception: whatever else MLflow and the database raise; see `faults.explaining`.
+    """
+    check_uri(store.uri, store.database)
+    _configure()
     from mlflow import MlflowClient
 
+    checkout = own_checkout(store.project)
+    own = frozenset({checkout.id, *(checkout.former if store.is_local else ())})
     if store.database is None:
-        return MlflowClient(tracking_uri=store.uri)
+        return Connection(MlflowClient(tracking_uri=store.uri), store, checkout.id, own)
     with locked(store):
         if not store.database.exists():
             # Created under another name: a kill in the middle would leave half a schema, which MLflow cannot repair.
             with whole_file(store.database) as partial:
-                MlflowClient(tracking_uri=f"sqlite:///{partial}")
-        _follow_move(store.database, str(store.artifacts))
-        return MlflowClient(tracking_uri=store.uri)
+                MlflowClient(tracking_uri=_sqlite_store(partial, store.project).uri)
+        _check_database(store.database)
+        if store.is_local:
+            _follow_move(store.database, str(store.artifacts))
+        return Connection(MlflowClient(tracking_uri=store.uri), store, checkout.id, own)
 
 
-def _quiet() -> None:
-    """Set what MLflow reads from the environment when it is imported; what the user has set stays."""
+def _configure() -> None:
+    """Set what MLflow reads from the environment; what the user has set stays, except for telemetry."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     # Lines and bars of MLflow's own would run into those of the stage.
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    # MLflow's own defaults wait for four minutes on a server that is down. LiveLog tries again by itself.
+    # MLflow's own defaults wait for four minutes on a server that is down, and for as long as a server's Retry-After asks.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+    os.environ.setdefault("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "false")
+
+
+def _check_database(database: Path) -> None:
+    """Open the file as SQLite does: MLflow tries a file that cannot be opened again and again for two minutes."""
+    with closing(sqlite3.connect(database, timeout=20)) as connection:
+        connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone()
 
 
 def _follow_move(database: Path, artifacts: str) -> None:
@@ -145,42 +197,5 @@ def _follow_move(database: Path, artifacts: str) -> None:
 @contextmanager
 def explained(store: Store) -> Iterator[None]:
     """Turn what MLflow, SQLAlchemy, requests and the system raise into one TrackingError that says what to do."""
-    try:
+    with explaining(store.uri, store.shown):
         yield
-    except TrackingError:
-        raise
-    except Exception as error:
-        raise explain(store, error) from error
-
-
-_FAULTS = (
-    (
-        r"no longer supported|maintenance mode",
-        "is MLflow's old file store; set MLFLOW_TRACKING_URI to a server or to sqlite:///<file>, or unset it",
-    ),
-    (r"database is locked", "is locked by another program; close what holds it open"),
-    (r"not a database|malformed|no such table", "is damaged; move the file away, and it is written anew from the run records"),
-    (
-        r"out-of-date database schema|Can't locate revision",
-        "was written by another version of MLflow; `mlflow db upgrade <URI>` brings it up to date",
-    ),
-    (
-        r"readonly database|unable to open database|Permission denied|Read-only",
-        "cannot be written; check the rights of the file and its folder",
-    ),
-    (r"disk is full|No space left", "cannot be written, the disk is full; make room"),
-    (r"error code 40[13]", "refuses access; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"),
-    (
-        r"Max retries|ConnectionError|timed out|failed with exception|error code 50\d",
-        "does not answer; start the server, or correct or unset MLFLOW_TRACKING_URI",
-    ),
-)
-
-
-def explain(store: Store, error: BaseException) -> TrackingError:
-    """Say in one line what went wrong with a store and what to do about it."""
-    for pattern, advice in _FAULTS:
-        if re.search(pattern, f"{type(error).__name__}: {error}"):
-            return TrackingError(f"MLflow at {store.shown} {advice}")
-    first = next(iter(str(error).splitlines()), "").replace(store.uri, store.shown)
-    return TrackingError(f"MLflow at {store.shown}: {type(error).__name__}: {first[:200]}")
