@@ -176,7 +176,7 @@ def test_settings_that_do_not_fit_their_kind_are_named(dataset, message):
         (event_dataset, {"stabilize": None}, "a dataset of events needs time_steps, window_us and stabilize"),
         (event_dataset, {"mean": (0.5, 0.5), "std": (1.0, 1.0)}, "has no mean or std"),
         (event_dataset, {"shape": (2, 34, 35)}, r"stabilize: got True; N-MNIST's saccades are those of \[34, 34\] pixels, not \[34, 35\]"),
-        (event_dataset, {"shape": (2, 4097, 34), "stabilize": False}, r"at most \[256, 4096, 4096\] channels, rows and columns"),
+        (event_dataset, {"shape": (257, 34, 34), "stabilize": False}, r"at most \[256, 4096, 4096\] channels, rows and columns"),
         (event_dataset, {"first_us": 10, "last_us": 10}, "last_us: got 10; it comes after first_us, 10"),
         (event_dataset, {"last_us": 0}, "greater than or equal to 1"),
         (event_dataset, {"window_us": 1 << 31}, "less than or equal to 2147483647"),

@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from tsslbp.data.digits import make_digits
@@ -27,6 +26,7 @@ from tsslbp.data.readers import EVENT_FILES
 from tsslbp.progress import Progress
 from tsslbp.storage.files import whole_file
 from tsslbp.storage.folders import write_errors_named
+from tsslbp.system import compiled
 
 SEED = 2015
 STEP_US = 2500  # in which the scene moves by a sixth of a pixel; the saccades are multiples of it
@@ -77,7 +77,7 @@ def _noise(generator: np.random.Generator) -> NDArray[np.int32]:
     return generator.integers(0, high, (generator.poisson(NOISE_EVENTS), 4), dtype=np.int32)
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True)
 def _log_brightness(scene: NDArray[np.float64], x: float, y: float) -> float:
     """Return the logarithm of what falls on a pixel: the scene, linear between its pixels and dark outside, and the DARK share."""
     left, top = math.floor(x), math.floor(y)
@@ -92,7 +92,7 @@ def _log_brightness(scene: NDArray[np.float64], x: float, y: float) -> float:
     return math.log(total)
 
 
-@njit(cache=True, nogil=True)
+@compiled(cache=True)
 def _events_of_changes(scene: NDArray[np.float64], path: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return rows (x, y, p, t) of the events that the moving scene causes, pixel by pixel."""
     events = np.empty((4096, 4), np.int64)

@@ -5,13 +5,14 @@ are switched off. A shift is torchvision's RandomCrop with a margin of zeros; a 
 """
 
 import math
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from tsslbp.method.seeding import AUGMENTATION, sample_generator
 from tsslbp.settings import Augmentation
+from tsslbp.system import compiled
 
 DOWN, RIGHT, MIRRORED, ANGLE = range(4)
 """Columns of the moves: pixels, pixels, 0 or 1, radians counterclockwise."""
@@ -34,10 +35,8 @@ def draw_moves(augmentation: Augmentation, samples: int, seed: int, epoch: int) 
     return moves
 
 
-@njit(cache=True, nogil=True)
-def gather_images(
-    images: NDArray[np.uint8], chosen: NDArray[np.int64], moves: NDArray[np.float64], values: NDArray[np.float32], x: NDArray[np.float32]
-) -> None:
+@compiled(cache=True)
+def gather_images(images: Any, chosen: Any, moves: Any, values: Any, x: Any) -> None:
     """One pass from processed bytes to normalized samples, moved; what a move brings in from outside is black.
 
     Args:
