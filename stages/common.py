@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from stages.output import unfailing_output
+from tsslbp.limits import usable_cores
 from tsslbp.settings import Execution, Settings, SettingsError, load_settings
 from tsslbp.storage.files import WriteError
 
@@ -105,9 +106,13 @@ def tracking_folder(settings: Settings, params: Path) -> Path:
 
 def worker_count(execution: Execution) -> int:
     """How many processes to use: as the settings say, otherwise one for each core that this process may run on."""
-    if execution.workers != "auto":
-        return execution.workers
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores() if execution.workers == "auto" else execution.workers
+
+
+def weights_of(settings: Settings, key: str, seed: int) -> dict[str, Path]:
+    """The weights files of a finished seed, by the names that MLflow knows them by."""
+    folder = settings.folders.checkpoints / key
+    return {f"{which}.safetensors": folder / f"seed-{seed}-{which}.safetensors" for which in ("best", "final")}
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

@@ -3,14 +3,15 @@
 import datetime
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from tsslbp.storage.records import Epoch
@@ -70,39 +71,96 @@ def describe(done: int, total: int | None, unit: str, seconds: float) -> str:
     return f"{count}, {seconds * max(total - done, 0) / done:.0f} s left"
 
 
+class TimeLeft:
+    """How long a row of the table will still take: all its seeds, so many at a time.
+
+    Args:
+        epochs: for each seed, how many are left.
+        at_a_time: how many seeds run side by side.
+    """
+
+    def __init__(self, epochs: Mapping[int, int], at_a_time: int) -> None:
+        self._left, self._at_a_time = dict(epochs), at_a_time
+        self._seconds: deque[float] = deque(maxlen=2 * at_a_time)
+
+    def epoch(self, seed: int, seconds: float) -> None:
+        """An epoch is complete and took so long."""
+        self._left[seed] -= 1
+        self._seconds.append(seconds)
+
+    def end(self, seed: int) -> None:
+        """A seed goes no further."""
+        self._left[seed] = 0
+
+    @property
+    def seconds(self) -> float | None:
+        """What is left, as the last epochs went; None before the first one is complete."""
+        if not self._seconds:
+            return None
+        rounds = max(sum(self._left.values()) / self._at_a_time, max(self._left.values()))
+        return rounds * sum(self._seconds) / len(self._seconds)
+
+    def __str__(self) -> str:
+        seconds = self.seconds
+        return "" if seconds is None else str(datetime.timedelta(seconds=round(seconds)))
+
+
 class TrainingDisplay:
-    """A context manager that shows one seed's training.
+    """A context manager that shows the training of a model: on a terminal a bar for each seed that runs, and one for all together.
 
     Args:
         name: what is trained.
         epochs: how many in all.
         samples: of the training set.
+        left: for each seed, the epochs that are not complete.
+        at_a_time: how many seeds run side by side.
+        console: where to write; None: standard output.
     """
 
-    def __init__(self, name: str, epochs: int, samples: int) -> None:
+    def __init__(
+        self, name: str, epochs: int, samples: int, left: Mapping[int, int], at_a_time: int = 1, console: Console | None = None
+    ) -> None:
         self._name, self._epochs, self._samples = name, epochs, samples
-        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        self._bar = Bars(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
-        self._task = self._bar.add_task(name, total=samples, visible=False)
+        self._left = TimeLeft(left, at_a_time)
+        self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}")
+        self._bars = Bars(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
+        self._seeds: dict[int, TaskID] = {}
+        self._all = self._bars.add_task(f"{name}, epochs of all seeds", total=sum(left.values()), left="")
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._bars.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._bar.stop()
+        self._bars.stop()
 
-    def batch(self, epoch: int, samples: int) -> None:
+    def batch(self, seed: int, epoch: int, samples: int) -> None:
         """Show how much of an epoch is done."""
-        self._bar.update(self._task, description=f"{self._name} epoch {epoch}/{self._epochs}", completed=samples, visible=True)
+        if seed not in self._seeds:
+            self._seeds[seed] = self._bars.add_task("", total=self._samples, left="")
+        self._bars.update(self._seeds[seed], description=f"seed {seed} epoch {epoch}/{self._epochs}", completed=samples)
 
-    def epoch(self, epoch: Epoch, seconds: float) -> None:
+    def epoch(self, seed: int, epoch: Epoch, seconds: float) -> None:
         """Print the numbers of an epoch."""
-        left = datetime.timedelta(seconds=round(seconds * (self._epochs - epoch.epoch)))
-        self._console.print(
-            f"{self._name} epoch {epoch.epoch}/{self._epochs}: loss {epoch.train_loss:.4f}, train {epoch.train_accuracy:.2f} %, "
-            f"test {epoch.test_accuracy:.2f} %, {self._samples / seconds:,.0f} samples/s, {left} left",
-            markup=False,
+        self._left.epoch(seed, seconds)
+        self._bars.update(self._all, advance=1, left=f"{self._left} left")
+        self.say(
+            f"{self._name} seed {seed} epoch {epoch.epoch}/{self._epochs}: loss {epoch.train_loss:.4f}, train {epoch.train_accuracy:.2f} %, "
+            f"test {epoch.test_accuracy:.2f} %, {self._samples / seconds:,.0f} samples/s, {self._left} left"
         )
+
+    def end(self, seed: int) -> None:
+        """Show that a seed goes no further."""
+        self._left.end(seed)
+        self.rest(seed)
+
+    def rest(self, seed: int) -> None:
+        """Show no bar for a seed until it goes on."""
+        if seed in self._seeds:
+            self._bars.remove_task(self._seeds.pop(seed))
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._console.print(text, markup=False)
         self._console.file.flush()

@@ -8,6 +8,7 @@ import argparse
 import tempfile
 import textwrap
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,10 +102,10 @@ def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tupl
         model = settings.model(key).model_copy(update={"epochs": epochs})
         shortened = settings.model_copy(update={"folders": folders, "models": {key: model}})
         training = ModelRun.open(shortened, key, prepare_device(settings.execution))
-        with TrainingDisplay(f"{key} seed {seed}", epochs, training.splits.train.samples) as display:
+        with TrainingDisplay(key, epochs, training.splits.train.samples, {seed: epochs}) as display:
             try:
-                for state in train_seed(training.task(seed), training.splits, None, display.batch):
-                    display.epoch(state.history[-1], state.seconds[-1])
+                for state in train_seed(training.task(seed), training.splits, None, partial(display.batch, seed)):
+                    display.epoch(seed, state.history[-1], state.seconds[-1])
             except TrainingFailure as failure:
                 raise ValueError(f"{key}: {failure}") from None
         training.finished(training.started(seed), state)

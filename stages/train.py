@@ -18,8 +18,7 @@ from stages.tracking_context import model_context
 from tsslbp.settings import Settings
 
 if TYPE_CHECKING:
-    from tsslbp.experiment import ModelRun, Outcome
-    from tsslbp.tracking import LiveLog, ModelContext
+    from tsslbp.experiment import ModelRun
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
@@ -38,6 +37,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _train(settings: Settings, key: str, params: Path) -> None:
+    from stages.seeds import train_seeds
     from tsslbp.experiment import ModelRun
     from tsslbp.method.numerics import prepare_device
     from tsslbp.storage.records import write_record
@@ -49,7 +49,7 @@ def _train(settings: Settings, key: str, params: Path) -> None:
     store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
     context = model_context(settings, params, key)
     with LiveLog(store, _warn, remedy=f"python -m stages.report --params {params}") as log:
-        outcomes = [_train_seed(model, seed, log, context) for seed in settings.seeds_of(key)]
+        outcomes = train_seeds(model, log, context, _warn)
         record, provenance = model.record(outcomes), model.provenance(outcomes)
         write_record(settings.folders.runs / key, record, provenance)
         if record.seeds:
@@ -62,40 +62,6 @@ def _train(settings: Settings, key: str, params: Path) -> None:
             raise ValueError(message)
         _warn(message)  # of a study's variant that is a finding, and the study goes on
         settings.folders.checkpoints.joinpath(key).mkdir(parents=True, exist_ok=True)  # DVC asks for it, though there are no weights
-
-
-def _train_seed(model: "ModelRun", seed: int, log: "LiveLog", context: "ModelContext") -> "Outcome":
-    from stages.display import TrainingDisplay
-    from tsslbp.experiment import train_seed
-    from tsslbp.method.loop import TrainingFailure
-    from tsslbp.tracking import tracked_run
-
-    provenance = model.started(seed)
-    run = tracked_run(model.record(), seed, model.run_id(seed), provenance, context)
-    log.start(run)
-    samples, before = model.splits.train.samples, model.state(seed)
-    state = before
-    with TrainingDisplay(f"{model.key} seed {seed}", model.model.epochs, samples) as display:
-        try:
-            for state in train_seed(model.task(seed), model.splits, before, display.batch):
-                model.keep(seed, state)
-                display.epoch(state.history[-1], state.seconds[-1])
-                log.epoch(run, state.history[-1], samples / state.seconds[-1])
-            assert state is not None  # at least one epoch is asked for
-            outcome = model.finished(provenance, state)
-        except TrainingFailure as failure:
-            outcome = model.failed(provenance, str(failure), failure.state)
-    if outcome.record is None:
-        reason = outcome.provenance.failed or "unknown"
-        _warn(f"{model.key} seed {seed} FAILED: {reason}. The other seeds go on")
-        log.fail(run, reason)
-        return outcome
-    print(
-        f"{model.key} seed {seed}: best {outcome.record.best:.2f} % (epoch {outcome.record.best_epoch}), final {outcome.record.final:.2f} %",
-        flush=True,
-    )
-    log.finish(run, outcome.record, _weights(model, model.key, seed))
-    return outcome
 
 
 def _record_so_far(settings: Settings, key: str) -> None:

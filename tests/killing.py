@@ -32,6 +32,7 @@ WARM = (
     "tsslbp.data.preprocessing",
     "tsslbp.report.write",
     "tsslbp.experiment",
+    "tsslbp.engines.local",
     "tsslbp.tracking",
     "mlflow",
     "mlflow.store.tracking.sqlalchemy_store",
@@ -43,7 +44,7 @@ TRANSFER = "tsslbp.data.transfer:Downloader.download"
 SIMULATION = "tsslbp.data.simulation:write_recordings"
 ARRAYS = "tsslbp.data.preprocessing:preprocess"
 EPOCH = "tsslbp.method.loop:_train_epoch"
-CHECKPOINT = "tsslbp.method.loop:save_state"
+CHECKPOINT = "tsslbp.engines.local:save_packed"
 WEIGHTS = "tsslbp.experiment:save_weights"
 RECORD = "tsslbp.storage.records:write_record"
 LOG_EPOCHS = "tsslbp.tracking.live:LiveLog._write_epochs"

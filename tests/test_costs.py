@@ -1,12 +1,20 @@
 """The cost of a model before it is trained."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from tsslbp.costs import measure
+from tsslbp import costs
+from tsslbp.costs import measure, memory_estimate
+from tsslbp.experiment import SeedTask, train_seed
+from tsslbp.method.batches import Batches, Splits
+from tsslbp.method.numerics import prepare_numerics
 from tsslbp.settings import load_settings
+from tsslbp.storage.checkpoints import pack_state
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,3 +31,45 @@ def test_hours_follow_from_the_measured_rates():
 def test_events_are_made_up_for_event_models():
     cost = measure(load_settings(ROOT / "quickstart/params.yaml"), "ndigits-cnn", torch.device("cpu"), seconds=0.01)
     assert cost.train_rate > 0
+
+
+def test_side_by_side_a_row_takes_as_many_rounds_as_seeds_need():
+    cost = measure(load_settings(ROOT / "quickstart/params.yaml"), "digits-mlp", torch.device("cpu"), seconds=0.05, at_a_time=2)
+    assert cost.at_a_time == 2
+    assert cost.train_rate > 0
+    assert [cost.row_hours(seeds) / cost.hours for seeds in (1, 2, 3, 5)] == [1, 1, 2, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["fashion-mlp", "fashion-cnn", "nmnist-cnn-t30", "cifar10-cnn"])
+def test_the_estimate_of_memory_is_enough_and_not_twice_too_much(key):
+    """A process of its own takes a few steps, tests, and packs a checkpoint; its peak is compared."""
+    program = (
+        "import resource, sys\nfrom tests.test_costs import take_an_epoch\ntake_an_epoch(sys.argv[1])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, key], cwd=ROOT, capture_output=True, text=True, check=True)
+    peak, estimate = int(done.stdout), memory_estimate(load_settings(ROOT / "params.yaml"), key)
+    assert peak <= estimate <= 2 * peak
+
+
+def take_an_epoch(key: str) -> None:
+    """Train on two batches of made-up data and pack the state, twice: the second time there is a state before."""
+    settings = load_settings(ROOT / "params.yaml")
+    prepare_numerics(1)
+    model, dataset = settings.model(key).model_copy(update={"epochs": 2}), settings.dataset_of(key)
+    task = SeedTask(model, settings.recipe_of(key), settings.training, dataset, 0, "cpu", 1, "blas")
+    batches = MadeUp(np.zeros(2 * model.batch_size, np.uint8), model.batch_size, model, dataset)
+    for state in train_seed(task, Splits(batches, batches)):
+        pack_state(state, "key")
+
+
+class MadeUp(Batches):
+    """Noise in the shape of a dataset."""
+
+    def __init__(self, labels, batch_size, model, dataset):
+        super().__init__(labels, batch_size)
+        self._batch = costs._batch(model, dataset)[0]
+
+    def _samples(self, chosen, moves):
+        return self._batch

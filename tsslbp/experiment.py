@@ -6,7 +6,7 @@ who a run is, where its files lie, and what is written of it.
 
 import datetime
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from tsslbp.memory import check_memory
 from tsslbp.method.batches import Splits, load_splits
 from tsslbp.method.build import NETWORK, build_loss, build_network, build_optimizer, network_options
 from tsslbp.method.loop import Schedule, train_epochs
+from tsslbp.method.products import Products, onednn_is_there, resolve_products
 from tsslbp.settings import Dataset, Model, Recipe, Settings, Training, digest
-from tsslbp.storage.checkpoints import TrainingState, load_state, save_state, save_weights
+from tsslbp.storage.checkpoints import TrainingState, load_state, save_weights
 from tsslbp.storage.files import checksum
 from tsslbp.storage.provenance import code_digest, device_name, git_commit, library_versions
 from tsslbp.storage.records import DataRecord, ModelRecord, Provenance, SeedProvenance, SeedRecord
@@ -36,6 +37,8 @@ class SeedTask:
         dataset: the settings of its dataset.
         seed: the seed.
         device: such as "cpu" or "cuda:0".
+        threads: CPU threads.
+        products: the library of the dense products.
     """
 
     model: Model
@@ -44,6 +47,8 @@ class SeedTask:
     dataset: Dataset
     seed: int
     device: str
+    threads: int
+    products: Products
 
 
 def train_seed(
@@ -60,10 +65,34 @@ def train_seed(
     Raises:
         TrainingFailure: the numbers went wrong.
     """
-    network = build_network(task.model, task.recipe, task.dataset, task.seed).to(task.device)
+    network = build_network(task.model, task.recipe, task.dataset, task.seed, task.products).to(task.device)
     optimizer = build_optimizer(task.model, task.training, network)
     schedule = Schedule(task.model.epochs, task.seed, task.training.clip_norm, task.training.weight_limit, measure, on_batch)
     return train_epochs(network, build_loss(task.model, task.recipe), optimizer, splits, schedule, state)
+
+
+def processed_folder(settings: Settings, key: str) -> Path:
+    """Where the processed data of a model lie."""
+    return settings.folders.data / "processed" / settings.model(key).dataset
+
+
+def resume(checkpoint: Path, key: str, epochs: int) -> TrainingState | None:
+    """The state after the last complete epoch; None where there is none, or one of more epochs than are asked for.
+
+    The weights after fewer epochs than a checkpoint holds are no longer known.
+
+    Args:
+        checkpoint: the live checkpoint of a seed.
+        key: what it must belong to.
+        epochs: how many are asked for.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged.
+    """
+    if not checkpoint.exists():
+        return None
+    state = load_state(checkpoint, key)
+    return state if len(state.history) <= epochs else None
 
 
 @dataclass(frozen=True)
@@ -84,20 +113,33 @@ class ModelRun:
     splits: Splits
     data: DataRecord
     code: str
+    products: Products
 
     @classmethod
     def open(cls, settings: Settings, key: str, device: torch.device) -> "ModelRun":
-        """Load the preprocessed data of a model.
+        """Load the preprocessed data of a model; PyTorch has its threads already, see `system.prepare_device`.
+
+        A row whose `execution.products` is "auto" goes on with the library that it began with, whatever this processor prefers.
 
         Raises:
             SettingsError: the network is larger than the memory.
-            ValueError: the data are missing or damaged.
+            ValueError: the data are missing or damaged, or the library that the settings name is not there.
         """
         check_memory(settings, key, memory_of(device))
         model = settings.model(key)
-        folder = settings.folders.data / "processed" / model.dataset
-        splits, data = load_splits(folder, settings.dataset_of(key), model)
-        return cls(settings, key, device, splits, data, code_digest())
+        splits, data = load_splits(processed_folder(settings, key), settings.dataset_of(key), model)
+        products = resolve_products(settings.execution.products)
+        run = cls(settings, key, device, splits, data, code_digest(), products)
+        return run._as_it_began() if settings.execution.products == "auto" else run
+
+    def _as_it_began(self) -> "ModelRun":
+        """The same with the other library of products, where it began with that on another processor and has not begun with this one."""
+        other = replace(self, products="blas" if self.products == "onednn" else "onednn")
+        return other if other._has_begun and onednn_is_there() and not self._has_begun else self
+
+    @property
+    def _has_begun(self) -> bool:
+        return any(self.checkpoint(0).parent.glob("seed-*.pt"))
 
     @property
     def model(self) -> Model:
@@ -107,13 +149,22 @@ class ModelRun:
     @property
     def identity(self) -> dict[str, Any]:
         """All that decides the weights, apart from seed and epochs."""
-        where = {"device": self.device.type, "threads": torch.get_num_threads(), "torch": torch.__version__}
+        where = {"device": self.device.type, "threads": torch.get_num_threads(), "torch": torch.__version__, "products": self.products}
         return {**self.settings.identity(self.key), "data": [self.data.checksum, self.data.arrays], "code": self.code, "where": where}
 
     def task(self, seed: int) -> SeedTask:
         """What trains one seed."""
         settings, key = self.settings, self.key
-        return SeedTask(self.model, settings.recipe_of(key), settings.training, settings.dataset_of(key), seed, str(self.device))
+        return SeedTask(
+            model=self.model,
+            recipe=settings.recipe_of(key),
+            training=settings.training,
+            dataset=settings.dataset_of(key),
+            seed=seed,
+            device=str(self.device),
+            threads=torch.get_num_threads(),
+            products=self.products,
+        )
 
     def run_id(self, seed: int, epochs: int | None = None) -> str:
         """The run's own id: equal for equal experiment, settings, data, code, seed and epochs (None: those of the settings)."""
@@ -131,34 +182,27 @@ class ModelRun:
         """Where the "best" or "final" weights of a seed go."""
         return self.settings.folders.checkpoints / self.key / f"seed-{seed}-{which}.safetensors"
 
-    def started(self, seed: int) -> SeedProvenance:
-        """The provenance of a seed that starts now."""
+    @property
+    def device_name(self) -> str:
+        """What this process's device is, for a reader."""
+        return device_name(str(self.device))
+
+    def started(self, seed: int, device: str | None = None) -> SeedProvenance:
+        """The provenance of a seed that starts now, on this device; None: on this process's."""
         return SeedProvenance(
             seed=seed,
             started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             git_commit=git_commit(Path.cwd() if not self.settings.folders.runs.is_absolute() else self.settings.folders.runs.parent),
-            device=device_name(str(self.device)),
+            device=device or self.device_name,
             threads=torch.get_num_threads(),
+            products=self.products,
             versions=library_versions(),
             seconds=(),
         )
 
     def state(self, seed: int) -> TrainingState | None:
-        """The state after the last complete epoch of a seed; None where there is none, or one of more epochs than are asked for.
-
-        The weights after fewer epochs than a checkpoint holds are no longer known.
-
-        Raises:
-            CheckpointError: the checkpoint is damaged.
-        """
-        if not self.checkpoint(seed).exists():
-            return None
-        state = load_state(self.checkpoint(seed), self.seed_key(seed))
-        return state if len(state.history) <= self.model.epochs else None
-
-    def keep(self, seed: int, state: TrainingState) -> None:
-        """Write the live checkpoint of a seed."""
-        save_state(self.checkpoint(seed), state, self.seed_key(seed))
+        """The state after the last complete epoch of a seed, see `resume`."""
+        return resume(self.checkpoint(seed), self.seed_key(seed), self.model.epochs)
 
     def so_far(self, seed: int) -> Outcome | None:
         """The complete epochs of a seed whose training was interrupted, as a run of so many epochs; None where there are none.

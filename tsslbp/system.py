@@ -10,11 +10,14 @@ from typing import Any
 import torch
 from numba import njit
 
+from tsslbp.limits import usable_cores
 from tsslbp.memory import machine_memory
 from tsslbp.settings import SettingsError
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 _TOP_PAD = 2**28
+THREADS_PER_CORE = 4
+"""A row that began on a larger machine may go on here with its number of threads, slowly; more than this is a slip."""
 
 
 @functools.cache
@@ -76,3 +79,16 @@ def memory_of(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     return machine_memory()
+
+
+def check_threads(threads: int) -> None:
+    """Refuse a number of CPU threads that this machine cannot serve.
+
+    Raises:
+        SettingsError: there are more than `THREADS_PER_CORE` for each core.
+    """
+    cores = usable_cores()
+    if threads > cores * THREADS_PER_CORE:
+        raise SettingsError(
+            f"execution.threads: got {threads}, but this process may use {cores} cores; set at most {cores * THREADS_PER_CORE}"
+        )

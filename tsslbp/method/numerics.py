@@ -4,7 +4,7 @@ import numba
 import torch
 
 from tsslbp.settings import Execution
-from tsslbp.system import pick_device
+from tsslbp.system import check_threads, pick_device
 
 
 def prepare_numerics(threads: int | None) -> int:
@@ -30,7 +30,9 @@ def prepare_device(execution: Execution) -> torch.device:
     """Prepare this process for a run, and pick the device.
 
     Raises:
-        SettingsError: a CUDA device is asked for that is not there.
+        SettingsError: a CUDA device that is not there, or threads beyond what this machine can serve.
     """
+    if execution.threads != "auto":
+        check_threads(execution.threads)
     prepare_numerics(None if execution.threads == "auto" else execution.threads)
     return pick_device(execution.device)

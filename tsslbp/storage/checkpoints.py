@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,15 +60,16 @@ def pack_state(state: TrainingState, key: str) -> memoryview:
     return buffer.getbuffer()
 
 
-def save_packed(path: Path, packed: memoryview | bytes) -> None:
-    """Write what `pack_state` returned, whole or not at all."""
-    with whole_file(path) as partial:
-        partial.write_bytes(packed)
+def save_packed(path: Path, pieces: Iterable[memoryview | bytes]) -> None:
+    """Write what `pack_state` returned, in however many pieces it comes, whole or not at all."""
+    with whole_file(path) as partial, partial.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
 
 
 def save_state(path: Path, state: TrainingState, key: str) -> None:
     """Write a checkpoint, whole or not at all; `key` as in `pack_state`."""
-    save_packed(path, pack_state(state, key))
+    save_packed(path, [pack_state(state, key)])
 
 
 def load_state(path: Path, key: str) -> TrainingState:

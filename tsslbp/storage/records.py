@@ -131,7 +131,10 @@ class ModelRecord(Record):
 
 
 class SeedProvenance(Record):
-    """How one run went: `seconds` holds the duration of every epoch, `failed` what went wrong, if anything did."""
+    """How one run went: `seconds` holds the duration of every epoch, `failed` what went wrong, if anything did.
+
+    `products` is the library of the dense products; None in records older than this field.
+    """
 
     seed: int
     started: str
@@ -141,6 +144,7 @@ class SeedProvenance(Record):
     versions: dict[str, str]
     seconds: tuple[float, ...]
     failed: str | None = None
+    products: str | None = None
 
 
 class Provenance(Record):

@@ -1,0 +1,141 @@
+"""All seeds of a model, on the engine that the settings name: this is the driver, which alone writes files and the log."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from stages.common import weights_of
+from stages.display import TrainingDisplay
+from tsslbp.costs import memory_estimate
+from tsslbp.engines import Engine, EpochDone, Event, Failed, Finished, Job, Lost, Started
+from tsslbp.engines.capacity import Machine, Need, seeds_at_a_time
+from tsslbp.engines.local import LocalEngine
+from tsslbp.engines.slots import CoreBudget
+from tsslbp.experiment import ModelRun, Outcome, processed_folder
+from tsslbp.limits import usable_cores
+from tsslbp.settings import Settings, load_settings
+from tsslbp.storage.records import SeedProvenance
+from tsslbp.tracking import LiveLog, ModelContext, TrackedRun, tracked_run
+
+Say = Callable[[str], None]
+
+
+def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say) -> list[Outcome]:
+    """Train all seeds of a model, each from its last complete epoch.
+
+    Args:
+        model: the model; PyTorch has its threads already.
+        log: told of every seed and epoch.
+        context: what else the log shows of the model.
+        warn: takes a warning of one line.
+
+    Returns:
+        What each seed came to, in the order of the settings.
+
+    Raises:
+        EngineError: seeds could not be trained to their end.
+        ValueError: data or a checkpoint are damaged.
+        MemoryError: a seed does not fit into memory.
+    """
+    seeds = model.settings.seeds_of(model.key)
+    left = {seed: model.model.epochs - _complete_epochs(model, seed) for seed in seeds}
+    todo = [seed for seed in seeds if left[seed]]
+    engine, at_a_time = _engine(model, len(todo), warn) if todo else (None, 1)
+    with TrainingDisplay(model.key, model.model.epochs, model.splits.train.samples, left, at_a_time) as display:
+        driver = _Driver(model, partial(tracked_run, context=context), log, display, warn)
+        for seed in (seed for seed in seeds if not left[seed]):
+            driver.handle(Started(seed, model.device_name))
+            driver.handle(Finished(seed))
+        if engine is not None:
+            for event in engine.train([job_of(model, seed) for seed in todo], model.splits, display.batch):
+                driver.handle(event)
+    return [driver.outcomes[seed] for seed in seeds]
+
+
+def _complete_epochs(model: ModelRun, seed: int) -> int:
+    state = model.state(seed)
+    return 0 if state is None else len(state.history)
+
+
+def _engine(model: ModelRun, seeds: int, say: Say) -> tuple[Engine, int]:
+    """The engine of the settings, and how many seeds it will train at a time."""
+    settings, threads = model.settings, model.task(0).threads
+    need = Need(threads, memory_estimate(settings, model.key), model.device.type == "cuda")
+    at_a_time, notes = seeds_at_a_time(settings.execution, seeds, need, Machine.this())
+    for note in notes:
+        say(f"{model.key}: {note}")
+    budget = CoreBudget(_shared_scratch(settings) / "cores", max(usable_cores(), at_a_time * threads))
+    return LocalEngine(at_a_time, budget, lambda text: say(f"{model.key}: {text}")), at_a_time
+
+
+def _shared_scratch(settings: Settings) -> Path:
+    """The folder that a pipeline and its studies share."""
+    return settings.folders.scratch if settings.base is None else load_settings(settings.base).folders.scratch
+
+
+def job_of(model: ModelRun, seed: int) -> Job:
+    """What an engine is to do for a seed."""
+    return Job(
+        task=model.task(seed),
+        data=processed_folder(model.settings, model.key),
+        data_id=(model.data.checksum, model.data.arrays),
+        code=model.code,
+        key=model.seed_key(seed),
+        checkpoint=model.checkpoint(seed),
+    )
+
+
+class _Driver:
+    """Writes what an engine's events come to: weights, log, and lines on the screen."""
+
+    def __init__(self, model: ModelRun, tracked: Callable[..., TrackedRun], log: LiveLog, display: TrainingDisplay, warn: Say) -> None:
+        self._model, self._tracked, self._log, self._display, self._warn = model, tracked, log, display, warn
+        self._started: dict[int, SeedProvenance] = {}
+        self.outcomes: dict[int, Outcome] = {}
+
+    def handle(self, event: Event) -> None:
+        """Write one event."""
+        match event:
+            case Started():
+                self._start(event)
+            case EpochDone():
+                self._epoch(event)
+            case Finished():
+                self._finish(event.seed)
+            case Failed():
+                self._fail(event)
+            case Lost():
+                self._display.rest(event.seed)
+                self._warn(f"{self._model.key}: {event.message}")
+
+    def _start(self, event: Started) -> None:
+        before = self._started.get(event.seed)
+        if before is None:
+            self._started[event.seed] = self._model.started(event.seed, event.device)
+            self._log.start(self._who(event.seed))
+        elif event.device not in before.device:  # it goes on elsewhere
+            self._started[event.seed] = before.model_copy(update={"device": f"{before.device}; then {event.device}"})
+
+    def _who(self, seed: int) -> TrackedRun:
+        return self._tracked(self._model.record(), seed, self._model.run_id(seed), self._started[seed])
+
+    def _epoch(self, event: EpochDone) -> None:
+        self._display.epoch(event.seed, event.row, event.seconds)
+        self._log.epoch(self._who(event.seed), event.row, self._model.splits.train.samples / event.seconds)
+
+    def _finish(self, seed: int) -> None:
+        model, state = self._model, self._model.state(seed)
+        assert state is not None  # at least one epoch is asked for, and an engine keeps every one
+        outcome = self.outcomes[seed] = model.finished(self._started[seed], state)
+        record = outcome.record
+        assert record is not None
+        self._display.end(seed)
+        self._display.say(f"{model.key} seed {seed}: best {record.best:.2f} % (epoch {record.best_epoch}), final {record.final:.2f} %")
+        self._log.finish(self._who(seed), record, weights_of(model.settings, model.key, seed))
+
+    def _fail(self, event: Failed) -> None:
+        model, seed = self._model, event.seed
+        self.outcomes[seed] = model.failed(self._started[seed], event.reason, model.state(seed))
+        self._display.end(seed)
+        self._warn(f"{model.key} seed {seed} FAILED: {event.reason}. The other seeds go on")
+        self._log.fail(self._who(seed), event.reason)

@@ -1,0 +1,77 @@
+"""Cores and memory of the machine and of the container around the process."""
+
+import os
+
+import pytest
+
+from tsslbp.limits import available_memory, usable_cores
+
+MEMINFO = "MemTotal:       8000000 kB\nMemAvailable:   4000000 kB\n"
+
+
+def write(root, **files):
+    """A root with these files; two underscores in a name stand for a slash."""
+    for name, text in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_the_machine_itself_has_a_core_and_memory():
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+    memory = available_memory()
+    assert memory is None or memory > 1_000_000
+
+
+def test_without_control_groups_the_machine_decides(tmp_path):
+    write(tmp_path, proc__meminfo=MEMINFO)
+    assert available_memory(tmp_path) == 4_000_000 * 1024
+    assert usable_cores(tmp_path) == len(os.sched_getaffinity(0))
+
+
+def test_where_nobody_says_how_much_memory_there_is(tmp_path):
+    assert available_memory(tmp_path) is None
+
+
+@pytest.fixture
+def version_2(tmp_path):
+    write(tmp_path, proc__meminfo=MEMINFO, proc__self__cgroup="0::/pod/box\n")
+    group = tmp_path / "sys/fs/cgroup/pod/box"
+    group.mkdir(parents=True)
+    return tmp_path, group
+
+
+def test_a_limit_of_the_container_counts_and_its_cached_files_give_way(version_2):
+    root, group = version_2
+    write(group, **{"memory.max": "1000\n", "memory.current": "900\n", "memory.stat": "anon 500\ninactive_file 400\n"})
+    assert available_memory(root) == 500
+
+
+def test_no_limit_is_none(version_2):
+    root, group = version_2
+    write(group, **{"memory.max": "max\n", "memory.current": "900\n", "cpu.max": "max 100000\n"})
+    assert available_memory(root) == 4_000_000 * 1024
+    assert usable_cores(root) == len(os.sched_getaffinity(0))
+
+
+def test_a_limit_around_the_container_counts_too(version_2):
+    root, group = version_2
+    write(group.parent, **{"memory.max": "700\n", "memory.current": "0\n"})
+    assert available_memory(root) == 700
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("100000 100000", 1), ("50000 100000", 1), ("99000000 100000", None)])
+def test_a_quota_of_processor_time_is_so_many_cores(version_2, quota, cores):
+    root, group = version_2
+    write(group, **{"cpu.max": quota})
+    assert usable_cores(root) == (cores or len(os.sched_getaffinity(0)))
+
+
+def test_control_groups_of_version_1(tmp_path):
+    write(tmp_path, proc__meminfo=MEMINFO, proc__self__cgroup="4:memory:/batch/job\n1:name=systemd:/\n")
+    group = tmp_path / "sys/fs/cgroup/memory/batch/job"
+    write(
+        group,
+        **{"memory.limit_in_bytes": "2000", "memory.usage_in_bytes": "1500", "memory.stat": "total_inactive_file 100\ninactive_file 7\n"},
+    )
+    assert available_memory(tmp_path) == 600

@@ -1,0 +1,140 @@
+"""Seeds side by side as a user runs them: interrupted, killed, and in the end what an undisturbed run in one process leaves."""
+
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.killing import is_partial, processes_of, wait_for_their_end
+from tests.project import MODEL, Project
+
+pytestmark = pytest.mark.slow
+EPOCHS = 25
+FAULTS = 10
+ORPHAN_SECONDS = 8
+"""A driver that was killed while its worker still imported PyTorch is noticed when that is done."""
+
+
+def project_with(folder: Path, database: Path, parallel: int | str, data: Path | None = None) -> Project:
+    project = Project(folder, database, EPOCHS)
+    project.change("parallel: 1", f"parallel: {parallel}")
+    project.change("seeds: [0, 1]", "seeds: [0, 1, 2]")
+    if data is None:
+        project.prepare()
+    else:
+        shutil.copytree(data, project.folder / "data")
+    return project
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, empty_database):
+    """A project whose seeds were trained one after the other in the stage's own process."""
+    project = project_with(tmp_path_factory.mktemp("whole") / "project", empty_database, 1)
+    project.output = project.run("train", "--model", MODEL)
+    return project
+
+
+@pytest.fixture
+def project(undisturbed, tmp_path, empty_database):
+    return project_with(tmp_path / "project", empty_database, 2, undisturbed.folder / "data")
+
+
+def workers_of(folder: Path) -> list[int]:
+    """The worker processes that are at work in a project."""
+    found = []
+    for pid in processes_of(folder):
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"tsslbp.engines.worker" in command:
+            found.append(pid)
+    return found
+
+
+def wait_for(process, text: str) -> None:
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} was never printed: {process.communicate()}")
+
+
+def test_two_at_a_time_leave_what_one_after_the_other_leaves(project, undisturbed):
+    process = project.start("train", "--model", MODEL)
+    wait_for(process, "epoch 1/")
+    assert len(workers_of(project.folder)) == 2
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, (out, err)
+    assert project.results() == undisturbed.results()
+    wait_for_their_end(project.folder, 2)
+
+
+def test_ctrl_c_ends_all_with_one_message(project, undisturbed):
+    process = project.start("train", "--model", MODEL)
+    wait_for(process, f"epoch 2/{EPOCHS}")
+    for pid in [process.pid, *workers_of(project.folder)]:  # a terminal sends it to all
+        os.kill(pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "python -m stages.train: interrupted; the same command goes on from here\n"
+    assert workers_of(project.folder) == []
+    project.run("train", "--model", MODEL)
+    assert project.results() == undisturbed.results()
+
+
+def test_workers_end_with_a_killed_driver_and_its_lock_is_free(project, undisturbed):
+    process = project.start("train", "--model", MODEL)
+    wait_for(process, f"epoch 2/{EPOCHS}")
+    process.kill()
+    killed = time.monotonic()
+    process.wait()
+    wait_for_their_end(project.folder, 3)
+    assert time.monotonic() - killed < 3
+    project.run("train", "--model", MODEL)
+    assert project.results() == undisturbed.results()
+
+
+def test_a_killed_worker_is_named_and_costs_no_result(project, undisturbed):
+    process = project.start("train", "--model", MODEL)
+    wait_for(process, f"epoch 2/{EPOCHS}")
+    victim = workers_of(project.folder)[0]
+    os.kill(victim, signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert f"warning: {MODEL}: the worker of seed " in err
+    assert f"(process {victim}) was killed by signal 9 (SIGKILL); the seed goes on from its last complete epoch" in err
+    assert project.results() == undisturbed.results()
+
+
+def test_faults_at_random_moments_change_nothing(project, undisturbed):
+    chance = random.Random(int(os.environ.get("TSSLBP_TEST_SEED", "13")))
+    for _ in range(FAULTS):
+        process = project.start("train", "--model", MODEL)
+        deadline = time.monotonic() + chance.uniform(3, 14)
+        fault = chance.choice(["worker", "worker", "driver", "interrupt", "all"])
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        workers = workers_of(project.folder)
+        if fault == "worker" and workers:
+            os.kill(chance.choice(workers), signal.SIGKILL)
+            time.sleep(chance.uniform(0, 3))
+            process.kill()
+        elif fault == "all":
+            for pid in [*workers, process.pid]:
+                os.kill(pid, signal.SIGKILL)
+        else:
+            process.send_signal(signal.SIGINT if fault == "interrupt" else signal.SIGKILL)
+        _, err = process.communicate(timeout=60)
+        assert "Traceback" not in err or fault == "interrupt", err  # an interrupt during Python's own imports is Python's to tell
+        wait_for_their_end(project.folder, ORPHAN_SECONDS)
+    project.run("train", "--model", MODEL)
+    assert project.results() == undisturbed.results()
+    wait_for_their_end(project.folder, 2)
+    partial = [path for path in (project.folder / ".scratch").rglob("*") if is_partial(path.relative_to(project.folder))]
+    again = project.run("train", "--model", MODEL)
+    assert "epoch 1/" not in again
+    assert all(not path.name.endswith(".pt") for path in partial)

@@ -1,0 +1,53 @@
+"""Cores shared by several trainings, through lock files."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from tests.project import ROOT
+from tsslbp.engines.slots import CoreBudget
+
+
+def test_what_is_taken_is_gone_until_it_is_given_back(tmp_path):
+    budget = CoreBudget(tmp_path, 2)
+    one, other = budget.take(1), budget.take(1)
+    assert one and other
+    assert CoreBudget(tmp_path, 2).take(1) is None
+    one.close()
+    assert CoreBudget(tmp_path, 2).take(1) is not None
+
+
+def test_all_or_nothing(tmp_path):
+    budget = CoreBudget(tmp_path, 3)
+    two = budget.take(2)
+    assert budget.take(2) is None
+    one = budget.take(1)  # which the attempt before left free
+    assert one
+    two.close()
+    assert budget.take(2) is not None
+
+
+def test_who_wants_more_than_there_is_gets_all(tmp_path):
+    held = CoreBudget(tmp_path, 2).take(8)
+    assert held
+    assert CoreBudget(tmp_path, 2).take(1) is None
+    held.close()
+
+
+def test_a_killed_process_gives_back_what_it_took(tmp_path):
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom tsslbp.engines.slots import CoreBudget\n"
+        f"held = CoreBudget(Path({str(tmp_path)!r}), 2).take(2)\nprint('held', flush=True)\ntime.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"held\n"
+    budget = CoreBudget(tmp_path, 2)
+    assert budget.take(1) is None
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    deadline = time.monotonic() + 5
+    while budget.take(2) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

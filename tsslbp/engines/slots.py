@@ -1,0 +1,54 @@
+"""The cores of a machine, shared by all trainings of a project: whoever trains holds a locked file for each core that it uses.
+
+A killed process lets go of its files by itself, so that nothing has to be cleaned up.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+
+class CoreBudget:
+    """So many cores, in the form of lock files.
+
+    Args:
+        folder: where the files lie; who shares the folder shares the cores.
+        cores: how many there are to share.
+    """
+
+    def __init__(self, folder: Path, cores: int) -> None:
+        self._folder, self._cores = folder, cores
+
+    def take(self, count: int) -> ExitStack | None:
+        """Take so many cores, or all that the budget has where that is less; None where others hold too many of them.
+
+        Closing what is returned gives them back.
+        """
+        wanted = min(count, self._cores)
+        with self._one_at_a_time(), ExitStack() as held:
+            taken = 0
+            for number in range(self._cores):
+                taken += self._lock(held, number)
+                if taken == wanted:
+                    return held.pop_all()
+        return None
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Let nobody else choose meanwhile, or two that need two cores each would both find one and wait for ever."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "choosing.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _lock(self, held: ExitStack, number: int) -> bool:
+        file: IO[str] = (self._folder / f"core-{number}.lock").open("a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        held.enter_context(file)
+        return True

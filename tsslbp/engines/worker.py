@@ -1,0 +1,81 @@
+"""A worker process of the local engine, started by `processes.py` as `python -m tsslbp.engines.worker DESCRIPTOR DRIVER`.
+
+It takes jobs from a pipe and sends back what they come to. It ends when the driver closes the pipe, and when the driver ends in
+whatever way.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+
+from tsslbp.engines.jobs import Job, Started
+from tsslbp.engines.messages import Batch, Broken, Packed, send_pieces
+from tsslbp.engines.work import Measured, load_job_splits, newest_state, prepare_job, refuse_other_code, train_job
+from tsslbp.method.batches import Splits
+from tsslbp.storage.provenance import code_digest
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def end_with(driver: int) -> None:
+    """Let this process end as soon as the driver does, whatever it is doing then.
+
+    Linux sends a signal at once. Elsewhere a thread notices within a second.
+    """
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != driver:  # it ended before the line above
+        os._exit(1)
+    threading.Thread(target=_watch, args=(driver,), daemon=True).start()
+
+
+def _watch(driver: int) -> None:
+    while os.getppid() == driver:
+        time.sleep(1)
+    os._exit(1)
+
+
+def serve(connection: Connection) -> None:
+    """Do one job after the other until the driver closes the pipe.
+
+    Raises:
+        EOFError: it closed the pipe.
+    """
+    code = code_digest()  # after the imports: of an edit in between this process may run the old code, but it never goes unseen
+    splits = None
+    while True:
+        job = connection.recv()
+        try:
+            refuse_other_code(job, code)
+            device = prepare_job(job)
+            splits = splits or load_job_splits(job)
+            connection.send(Started(job.seed, device))
+            _train(connection, job, splits)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except Exception as error:
+            connection.send(Broken.by(job.seed, error))
+
+
+def _train(connection: Connection, job: Job, splits: Splits) -> None:
+    def on_batch(epoch: int, samples: int) -> None:
+        connection.send(Batch(job.seed, epoch, samples))
+
+    for result in train_job(job, splits, newest_state(job), on_batch):
+        if isinstance(result, Measured):
+            connection.send(Packed(job.seed, result.row, result.seconds, len(result.packed)))
+            send_pieces(connection, result.packed)
+        else:
+            connection.send(result)
+
+
+if __name__ == "__main__":
+    descriptor, driver = map(int, sys.argv[1:])
+    end_with(driver)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        serve(Connection(descriptor))

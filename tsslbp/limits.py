@@ -1,0 +1,76 @@
+"""What the machine, or the container around this process, has for it: cores and memory."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path("/")
+_MEMORY_FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Control groups of version 2 and 1: the limit, what is used, and the name in `memory.stat` of what gives way."""
+
+
+def usable_cores(root: Path = ROOT) -> int:
+    """How many cores this process may use: those that it may run on, less where its container has a quota.
+
+    Args:
+        root: where `/proc` and `/sys` lie; a test has its own.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quotas = [_quota(folder) for folder in _own_groups(root)]
+    return max(1, min([cores, *(math.ceil(quota) for quota in quotas if quota is not None)]))
+
+
+def available_memory(root: Path = ROOT) -> int | None:
+    """Bytes that can still be had: the machine's, less where a container has a limit; None where nobody says.
+
+    Args:
+        root: where `/proc` and `/sys` lie; a test has its own.
+    """
+    limits = [_machine_memory(root), *(_cgroup_memory(folder) for folder in _own_groups(root))]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _machine_memory(root: Path) -> int | None:
+    for line in _read(root / "proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _own_groups(root: Path) -> Iterator[Path]:
+    """The control groups of this process, its own first, then those around it: each may set a limit."""
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        top = root / "sys/fs/cgroup" / controllers  # version 2 has one tree, without a name; version 1 a tree for each controller
+        own = top / path.lstrip("/")
+        yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(top))
+
+
+def _quota(folder: Path) -> float | None:
+    """Cores of a group: `cpu.max` holds microseconds in each period, or "max"."""
+    with suppress(ValueError):
+        quota, period = _read(folder / "cpu.max").split()
+        return int(quota) / int(period)
+    return None
+
+
+def _cgroup_memory(folder: Path) -> int | None:
+    """What a group may still take; files that are only cached give way."""
+    for limit, used, cached in _MEMORY_FILES:
+        with suppress(ValueError):
+            statistics = dict(line.split() for line in _read(folder / "memory.stat").splitlines())
+            left = int(_read(folder / limit)) - int(_read(folder / used)) + int(statistics.get(cached, 0))
+            return max(0, left)
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
