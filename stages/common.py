@@ -8,10 +8,12 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tsslbp.settings import Execution, Settings, load_settings
 from tsslbp.storage.files import WriteError
+from tsslbp.storage.locks import only_process
 
 
 def run(
@@ -46,6 +48,16 @@ def run(
 def tracking_folder(settings: Settings, params: Path) -> Path:
     """Where a pipeline's MLflow database lies: beside its settings, or beside their base, whose runs it then shares a page with."""
     return (settings.base or params).parent
+
+
+def only_training(settings: Settings, key: str) -> AbstractContextManager[None]:
+    """Hold off every other process that would train a model or publish what it came to; see `only_process`."""
+    return only_process(settings.folders.scratch / key / "lock", f"training of {key}")
+
+
+def weights_of(settings: Settings, key: str, seed: int) -> dict[str, Path]:
+    """The files of a seed's weights, by the names that they have in MLflow."""
+    return {f"{which}.safetensors": settings.folders.checkpoints / key / f"seed-{seed}-{which}.safetensors" for which in ("best", "final")}
 
 
 def worker_count(execution: Execution) -> int:

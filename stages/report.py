@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.common import run, tracking_folder
+from stages.common import run, tracking_folder, weights_of
 from stages.studies import load_studies
 from tsslbp.settings import Settings
 
@@ -51,13 +51,8 @@ def agree_with_mlflow(settings: Settings, runs: Mapping[str, "Run"], folder: Pat
     if not runs:
         return
     store = tracking_store(folder, os.environ.get("MLFLOW_TRACKING_URI"))
-    import_records(store, list(runs.values()), partial(_weights, settings))
+    import_records(store, list(runs.values()), partial(weights_of, settings))
     verify(store, [record for record, _ in runs.values()])
-
-
-def _weights(settings: Settings, model: str, seed: int) -> dict[str, Path]:
-    folder = settings.folders.checkpoints / model
-    return {f"{which}.safetensors": folder / f"seed-{seed}-{which}.safetensors" for which in ("best", "final")}
 
 
 def update_readme(path: Path, rows: Sequence["Row"], studies: "Studies") -> None:

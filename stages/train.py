@@ -1,4 +1,4 @@
-"""Stage `train`: every seed of one model, each going on from its last complete epoch; or record those so far; or test saved weights.
+"""Stage `train`: publish the finished record of a model, which the stage `fit` trained; or record what is complete so far; or test weights.
 
 python -m stages.train --model mnist-cnn
 python -m stages.train --model mnist-cnn --so-far
@@ -6,94 +6,42 @@ python -m stages.train --model mnist-cnn --evaluate checkpoints/mnist-cnn/seed-0
 """
 
 import argparse
-import os
-import sys
-from collections.abc import Mapping
-from functools import partial
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from stages.common import run, tracking_folder
+from stages.common import only_training, run
+from stages.conditions import departures
 from tsslbp.settings import Settings
-
-if TYPE_CHECKING:
-    from tsslbp.experiment import ModelRun, Outcome
-    from tsslbp.tracking import LiveLog
+from tsslbp.storage.records import FINISHED, publish_record, read_record, write_record
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
-    """Train a model, or test saved weights."""
-    from tsslbp.storage.locks import only_process
-
+    """Publish, record or test."""
     settings.model(options.model)
     if options.evaluate is not None:
         _evaluate(settings, options.model, options.evaluate)
         return
-    with only_process(settings.folders.scratch / options.model / "lock", f"training of {options.model}"):
+    with only_training(settings, options.model):
         if options.so_far:
             _record_so_far(settings, options.model)
         else:
-            _train(settings, options.model, options.params)
+            _publish(settings, options.model)
 
 
-def _train(settings: Settings, key: str, params: Path) -> None:
-    from tsslbp.experiment import ModelRun
-    from tsslbp.method.numerics import prepare_device
-    from tsslbp.storage.records import write_record
-    from tsslbp.tracking import LiveLog, identity, tracking_store
-
-    model = ModelRun.open(settings, key, prepare_device(settings.execution))
-    for note in model.data.subset:
-        _warn(f"{key}: these are NOT the official data of {model.data.title}, but {note}")
-    store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
-    with LiveLog(store, _warn, remedy=f"python -m stages.report --params {params}") as log:
-        outcomes = [_train_seed(model, seed, log) for seed in settings.seeds_of(key)]
-        record, provenance = model.record(outcomes), model.provenance(outcomes)
-        write_record(settings.folders.runs / key, record, provenance)
-        if record.seeds:
-            log.model(record, provenance, partial(_weights, model))
-            return
-        first = outcomes[0].provenance
-        log.fail(identity(record, first.seed, model.run_id(first.seed), first).parent(), f"every seed failed: {first.failed}")
-        message = f"{key}: every seed failed; the messages above say how"
-        if settings.base is None:
-            raise ValueError(message)
-        _warn(message)  # of a study's variant that is a finding, and the study goes on
-        settings.folders.checkpoints.joinpath(key).mkdir(parents=True, exist_ok=True)  # DVC asks for it, though there are no weights
-
-
-def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
-    from stages.display import TrainingDisplay
-    from tsslbp.experiment import train_seed
-    from tsslbp.method.loop import TrainingFailure
-    from tsslbp.tracking import identity
-
-    provenance = model.started(seed)
-    who = identity(model.record(), seed, model.run_id(seed), provenance)
-    log.start(who)
-    samples, before = model.splits.train.samples, model.state(seed)
-    state = before
-    with TrainingDisplay(f"{model.key} seed {seed}", model.model.epochs, samples) as display:
-        try:
-            for state in train_seed(model.task(seed), model.splits, before, display.batch):
-                model.keep(seed, state)
-                display.epoch(state.history[-1], state.seconds[-1])
-                log.epoch(who, state.history[-1], samples / state.seconds[-1])
-            assert state is not None  # at least one epoch is asked for
-            outcome = model.finished(provenance, state)
-        except TrainingFailure as failure:
-            outcome = model.failed(provenance, str(failure), failure.state)
-    if outcome.record is None:
-        reason = outcome.provenance.failed or "unknown"
-        _warn(f"{model.key} seed {seed} FAILED: {reason}. The other seeds go on")
-        log.fail(who, reason)
-        return outcome
-    print(
-        f"{model.key} seed {seed}: best {outcome.record.best:.2f} % (epoch {outcome.record.best_epoch}), final {outcome.record.final:.2f} %",
-        flush=True,
-    )
-    log.finish(who, outcome.record, _weights(model, model.key, seed))
-    return outcome
+def _publish(settings: Settings, key: str) -> None:
+    """Copy the finished record to where it is in git; one of other settings, data or code is refused."""
+    finished = settings.folders.checkpoints / key / FINISHED
+    if not finished.exists():
+        raise ValueError(
+            f"{finished.parent}: no finished training; `dvc repro train@{key}` trains, without DVC `python -m stages.fit --model {key}`"
+        )
+    if different := departures(settings, key, *read_record(finished)):
+        raise ValueError(
+            f"{finished.parent}: trained with others than there are now: {', '.join(different)}; train first: `dvc repro train@{key}`, "
+            f"and where you say --single-item: `dvc repro --single-item fit@{key} train@{key}`"
+        )
+    record, _ = publish_record(finished, settings.folders.runs / key)
+    print(f"written: {settings.folders.runs / key}, {len(record.seeds)} seeds")
 
 
 def _record_so_far(settings: Settings, key: str) -> None:
@@ -102,7 +50,6 @@ def _record_so_far(settings: Settings, key: str) -> None:
 
     from tsslbp.experiment import ModelRun
     from tsslbp.method.numerics import prepare_device
-    from tsslbp.storage.records import write_record
 
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
     outcomes = [outcome for seed in settings.seeds_of(key) if (outcome := model.so_far(seed)) is not None]
@@ -110,25 +57,24 @@ def _record_so_far(settings: Settings, key: str) -> None:
     if not record.seeds:
         raise ValueError(
             f"{key}: no epoch is complete with these settings, data and method on {model.device.type} with {torch.get_num_threads()} "
-            f"threads; without --so-far the same command trains, with the number of threads that earlier epochs had it goes on from them"
+            f"threads; `dvc repro train@{key}` trains, with the number of threads that earlier epochs had it goes on from them"
         )
+    finished = settings.folders.checkpoints / key / FINISHED
+    if finished.exists():
+        shutil.rmtree(finished)  # its weights were just replaced
     write_record(settings.folders.runs / key, record, model.provenance(outcomes))
     for seed in record.seeds:
         print(
             f"{key} seed {seed.seed}: {len(seed.history)} of {model.model.epochs} epochs, best {seed.best:.2f} % (epoch {seed.best_epoch})"
         )
-    print(f"written: {settings.folders.runs / key}; the stage report shows it, and without --so-far training goes on")
-
-
-def _weights(model: "ModelRun", _key: str, seed: int) -> Mapping[str, Path]:
-    return {f"{which}.safetensors": model.weights_path(seed, which) for which in ("best", "final")}
+    print(f"written: {settings.folders.runs / key}; the stage report shows it, and `dvc repro train@{key}` goes on with the training")
 
 
 def _evaluate(settings: Settings, key: str, path: Path) -> None:
     from tsslbp.experiment import ModelRun
     from tsslbp.method.build import load_network
-    from tsslbp.method.numerics import prepare_device
     from tsslbp.method.step import evaluate
+    from tsslbp.method.numerics import prepare_device
 
     device = prepare_device(settings.execution)
     network = load_network(path).to(device)
@@ -139,13 +85,9 @@ def _evaluate(settings: Settings, key: str, path: Path) -> None:
     print("firing rates of the layers: " + ", ".join(f"{rate:.4f}" for rate in result.firing_rates))
 
 
-def _warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        prog="python -m stages.train", description="Train every seed of one model, record what is complete so far, or test saved weights."
+        prog="python -m stages.train", description="Publish a finished training, record what is complete so far, or test saved weights."
     )
     parser.add_argument("--model", required=True, help="a key of `models` in the settings")
     what = parser.add_mutually_exclusive_group()

@@ -17,9 +17,10 @@ from tsslbp.method.batches import Splits, load_splits
 from tsslbp.method.build import NETWORK, build_loss, build_network, build_optimizer, network_options
 from tsslbp.method.loop import Schedule, train_epochs
 from tsslbp.settings import Dataset, Model, Recipe, Settings, Training, digest
+from tsslbp.storage import meaning
 from tsslbp.storage.checkpoints import TrainingState, load_state, save_state, save_weights
 from tsslbp.storage.files import checksum
-from tsslbp.storage.provenance import code_digest, device_name, git_commit, library_versions
+from tsslbp.storage.provenance import device_name, git_commit, library_versions
 from tsslbp.storage.records import DataRecord, ModelRecord, Provenance, SeedProvenance, SeedRecord
 
 
@@ -93,7 +94,7 @@ class ModelRun:
         model = settings.model(key)
         folder = settings.folders.data / "processed" / model.dataset
         splits, data = load_splits(folder, settings.dataset_of(key), model)
-        return cls(settings, key, device, splits, data, code_digest())
+        return cls(settings, key, device, splits, data, meaning.code_meaning(model.loss.kind, device.type))
 
     @property
     def model(self) -> Model:

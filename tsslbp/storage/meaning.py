@@ -11,6 +11,7 @@ each params.yaml, which every training depends on; who needs to be sure compares
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -97,7 +98,8 @@ def remedy(params: Path) -> str:
 
 def _of_file(path: Path) -> str:
     try:
-        return source_meaning(path.read_bytes())
+        # Its imports are what users find the losses by; a loss that is listed there too is no reason to train all others again.
+        return source_meaning(path.read_bytes(), is_index=path.parts[-2:] == ("losses", "__init__.py"))
     except SyntaxError as error:
         raise MeaningError(f"{path}: line {error.lineno}: not Python ({error.msg})") from None
 
@@ -105,13 +107,13 @@ def _of_file(path: Path) -> str:
 def _counts(path: PurePosixPath, losses: set[str], on_gpu: bool) -> bool:
     if path.stem == "gpu" or path.stem.startswith("gpu_"):
         return on_gpu
-    if path.parts[:2] != ("method", "losses") or path.name == "__init__.py":
+    if path.parts[:2] != ("method", "losses") or path.parts[2:] == ("__init__.py",):
         return True
     return path.parts[2].removesuffix(".py") in losses
 
 
 def _modules_of(loss: str, folder: Path) -> set[str]:
-    """The modules of the package of losses that a loss consists of: its own, and those among them that it imports."""
+    """The modules of the package of losses that a loss consists of: its own, and those that it imports."""
     used, new = set[str](), {loss}
     while new:
         used |= new
@@ -120,11 +122,14 @@ def _modules_of(loss: str, folder: Path) -> set[str]:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """The names in the imports of a loss that are modules beside it."""
-    if not path.exists():
-        return
-    beside = {each.stem for each in path.parent.glob("*.py")}
-    for node in ast.walk(parse(path.read_bytes())):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            words = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
-            yield from (part for word in words for part in word.split(".") if part in beside)
+    """The modules beside a loss that it imports."""
+    tree = parse(path.read_bytes()) if path.exists() else ast.Module([], [])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            source = ".losses." * bool(node.level) + (node.module or "")
+            names = [f"{source}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (re.split(r"\.+", name.partition(".losses.")[2].lstrip("."))[0] for name in names if ".losses." in name)

@@ -17,8 +17,12 @@ _UNSAID = frozenset({"annotation", "returns", "type_comment", "type_params", "ty
 """Fields of a tree that decide nothing, or that some versions of Python do not have."""
 
 
-def source_meaning(source: bytes) -> str:
+def source_meaning(source: bytes, *, is_index: bool = False) -> str:
     """Return the digest of what a file does, 64 hex digits.
+
+    Args:
+        source: the file's content.
+        is_index: whether it lists others, so that its imports and `__all__` are left out.
 
     Raises:
         SyntaxError: it is not Python.
@@ -29,6 +33,8 @@ def source_meaning(source: bytes) -> str:
     tree = parse(source)
     unused = _names(tree)
     tree = _Bare().visit(tree)
+    if is_index:
+        tree.body = [node for node in tree.body if not _lists(node)]
     unused -= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return hashlib.sha256(json.dumps(_form(tree, unused), sort_keys=True).encode()).hexdigest()
 
@@ -45,6 +51,12 @@ def parse(source: bytes) -> ast.Module:
             return ast.parse(source)
         except ValueError as error:  # a byte of value zero, in some versions
             raise SyntaxError(str(error)) from None
+
+
+def _lists(node: ast.stmt) -> bool:
+    """Whether a statement of a package's index only names what is elsewhere."""
+    is_all = isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == ["__all__"]
+    return is_all or isinstance(node, ast.Import | ast.ImportFrom)
 
 
 class _Bare(ast.NodeTransformer):
@@ -71,12 +83,12 @@ class _Bare(ast.NodeTransformer):
         node.msg = None
         return self.generic_visit(node)
 
-    def visit_If(self, node: ast.If) -> ast.AST | list[Any]:
+    def visit_If(self, node: ast.If) -> Any:
         """Drop what is for the type checker alone."""
         name = node.test.attr if isinstance(node.test, ast.Attribute) else getattr(node.test, "id", "")
         if name != "TYPE_CHECKING":
             return self.generic_visit(node)
-        return self.generic_visit(ast.Module(node.orelse, [])).body  # type: ignore[attr-defined]
+        return self.generic_visit(ast.Module(node.orelse, [])).body
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         """Keep it in a class, where it may declare a field; elsewhere it is an assignment, or nothing."""
