@@ -88,7 +88,7 @@ class _Bare(ast.NodeTransformer):
         name = node.test.attr if isinstance(node.test, ast.Attribute) else getattr(node.test, "id", "")
         if name != "TYPE_CHECKING":
             return self.generic_visit(node)
-        return self.generic_visit(ast.Module(node.orelse, [])).body
+        return self.generic_visit(ast.Module(node.orelse, [])).body  # type: ignore[attr-defined]
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         """Keep it in a class, where it may declare a field; elsewhere it is an assignment, or nothing."""
