@@ -50,6 +50,17 @@ def tracking_folder(settings: Settings, params: Path) -> Path:
     return (settings.base or params).parent
 
 
+def stage_name(stage: str, params: Path, key: str) -> str:
+    """What DVC calls a stage of a model: with the path of its dvc.yaml, unless that is the one in the project's root."""
+    pipeline = params.with_name("dvc.yaml")
+    return f"{stage}@{key}" if pipeline == Path("dvc.yaml") else f"{pipeline}:{stage}@{key}"
+
+
+def warn(message: str) -> None:
+    """Print a warning."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
 def only_training(settings: Settings, key: str) -> AbstractContextManager[None]:
     """Hold off every other process that would train a model or publish what it came to; see `only_process`."""
     return only_process(settings.folders.scratch / key / "lock", f"training of {key}")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stages.common import warn
 from tsslbp.data.stored import load_record
 from tsslbp.settings import Settings, load_settings
 from tsslbp.storage import meaning
@@ -13,9 +14,17 @@ from tsslbp.storage.records import ModelRecord, Provenance
 def refuse_outdated_meaning(params: Path, settings: Settings, key: str) -> None:
     """Raise a MeaningError where meaning.json names other code than there is: DVC would file the results under that name."""
     if key in meaning.outdated(params, settings):
-        raise meaning.MeaningError(
-            f"{params.with_name(meaning.FILE_NAME)}: is of other code than there is now; write it anew: {meaning.remedy(params)}"
-        )
+        raise meaning.MeaningError(_outdated(params))
+
+
+def warn_of_outdated_meaning(params: Path, settings: Settings) -> None:
+    """Print a warning where meaning.json names other code than there is, so that `dvc status` calls trainings up to date that are not."""
+    if meaning.outdated(params, settings):
+        warn(_outdated(params))
+
+
+def _outdated(params: Path) -> str:
+    return f"{params.with_name(meaning.FILE_NAME)} is of other code than there is now; write it anew: {meaning.remedy(params)}"
 
 
 def conditions(settings: Settings, key: str, device: str) -> dict[str, Any]:

@@ -7,14 +7,14 @@ that. So whatever ends this stage early, what was published before is as it was.
 import argparse
 import os
 import shutil
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.common import only_training, run, tracking_folder, weights_of
+from stages.common import only_training, run, tracking_folder, warn, weights_of
 from stages.conditions import changed_since, conditions, refuse_outdated_meaning
 from tsslbp.settings import Settings
+from tsslbp.storage.provenance import UNKNOWN, git_commit
 from tsslbp.storage.records import FINISHED, write_record
 
 if TYPE_CHECKING:
@@ -42,12 +42,14 @@ def _fit(settings: Settings, key: str, params: Path) -> None:
 
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
     for note in model.data.subset:
-        _warn(f"{key}: these are NOT the official data of {model.data.title}, but {note}")
+        warn(f"{key}: these are NOT the official data of {model.data.title}, but {note}")
+    if git_commit(Path.cwd()) == UNKNOWN:
+        warn(f"{key}: git names no commit of this folder, so the record says {UNKNOWN!r} where its code's would stand")
     finished = settings.folders.checkpoints / key / FINISHED
     if finished.exists():
         shutil.rmtree(finished)  # it is of the weights that are about to be replaced
     store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
-    with LiveLog(store, _warn, remedy=f"python -m stages.report --params {params}") as log:
+    with LiveLog(store, warn, remedy=f"python -m stages.report --params {params}") as log:
         outcomes = _train_seeds(model, log)
         changed = changed_since(before, params, key, kind)
         if not changed:
@@ -58,7 +60,7 @@ def _fit(settings: Settings, key: str, params: Path) -> None:
             f"{key}: changed while it was trained: {'; '.join(changed)}. Nothing is published, for DVC would file it under what is there now. "
             "The finished epochs are kept: with the old state again the same command goes on from them, with the new one it trains anew"
         )
-    _say_failure(settings, key, outcomes)
+    _say_failure(settings, key, params, outcomes)
 
 
 def _train_seeds(model: "ModelRun", log: "LiveLog") -> "list[Outcome]":
@@ -89,7 +91,7 @@ def _train_seed(model: "ModelRun", seed: int, log: "LiveLog") -> "Outcome":
             outcome = model.failed(provenance, str(failure), failure.state)
     if outcome.record is None:
         reason = outcome.provenance.failed or "unknown"
-        _warn(f"{model.key} seed {seed} FAILED: {reason}. The other seeds go on")
+        warn(f"{model.key} seed {seed} FAILED: {reason}. The other seeds go on")
         log.fail(who, reason)
         return outcome
     print(
@@ -112,18 +114,16 @@ def _log_model(model: "ModelRun", outcomes: "list[Outcome]", log: "LiveLog") -> 
     log.fail(identity(record, first.seed, model.run_id(first.seed), first).parent(), f"every seed failed: {first.failed}")
 
 
-def _say_failure(settings: Settings, key: str, outcomes: "list[Outcome]") -> None:
+def _say_failure(settings: Settings, key: str, params: Path, outcomes: "list[Outcome]") -> None:
     """Raise a ValueError where every seed failed; of a study's variant that is a finding, and the study goes on."""
     if any(outcome.record for outcome in outcomes):
         return
     message = f"{key}: every seed failed; the messages above say how"
     if settings.base is None:
-        raise ValueError(f"{message}. What was published before is as it was; `python -m stages.train --model {key}` publishes the failure")
-    _warn(message)
-
-
-def _warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr, flush=True)
+        raise ValueError(
+            f"{message}. What was published before is as it was; `python -m stages.train --params {params} --model {key}` publishes the failure"
+        )
+    warn(message)
 
 
 if __name__ == "__main__":

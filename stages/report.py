@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.common import run, tracking_folder, weights_of
+from stages.conditions import warn_of_outdated_meaning
 from stages.studies import load_studies
 from tsslbp.settings import Settings
 
@@ -28,6 +29,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     from tsslbp.report.studies.findings import make_studies
     from tsslbp.report.write import write_reports
 
+    warn_of_outdated_meaning(options.params, settings)
     runs = read_runs(settings, settings.folders.runs)
     rows = make_rows(settings, runs)
     if options.show:

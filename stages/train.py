@@ -9,7 +9,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from stages.common import only_training, run
+from stages.common import only_training, run, stage_name
 from stages.conditions import departures
 from tsslbp.settings import Settings
 from tsslbp.storage.records import FINISHED, publish_record, read_record, write_record
@@ -23,28 +23,29 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         return
     with only_training(settings, options.model):
         if options.so_far:
-            _record_so_far(settings, options.model)
+            _record_so_far(settings, options.model, options.params)
         else:
-            _publish(settings, options.model)
+            _publish(settings, options.model, options.params)
 
 
-def _publish(settings: Settings, key: str) -> None:
+def _publish(settings: Settings, key: str, params: Path) -> None:
     """Copy the finished record to where it is in git; one of other settings, data or code is refused."""
-    finished = settings.folders.checkpoints / key / FINISHED
+    finished, train = settings.folders.checkpoints / key / FINISHED, stage_name("train", params, key)
     if not finished.exists():
         raise ValueError(
-            f"{finished.parent}: no finished training; `dvc repro train@{key}` trains, without DVC `python -m stages.fit --model {key}`"
+            f"{finished.parent}: no finished training of {key}; `dvc repro {train}` trains, without DVC "
+            f"`python -m stages.fit --params {params} --model {key}`"
         )
     if different := departures(settings, key, *read_record(finished)):
         raise ValueError(
-            f"{finished.parent}: trained with others than there are now: {', '.join(different)}; train first: `dvc repro train@{key}`, "
-            f"and where you say --single-item: `dvc repro --single-item fit@{key} train@{key}`"
+            f"{finished.parent}: was trained with other conditions than there are now: {', '.join(different)}. `dvc repro {train}` trains first; "
+            f"with --single-item name both: `dvc repro --single-item {stage_name('fit', params, key)} {train}`"
         )
     record, _ = publish_record(finished, settings.folders.runs / key)
     print(f"written: {settings.folders.runs / key}, {len(record.seeds)} seeds")
 
 
-def _record_so_far(settings: Settings, key: str) -> None:
+def _record_so_far(settings: Settings, key: str, params: Path) -> None:
     """Write the record of an interrupted training, so that the report can show it as what it is: so many seeds, so many epochs."""
     import torch
 
@@ -57,7 +58,7 @@ def _record_so_far(settings: Settings, key: str) -> None:
     if not record.seeds:
         raise ValueError(
             f"{key}: no epoch is complete with these settings, data and method on {model.device.type} with {torch.get_num_threads()} "
-            f"threads; `dvc repro train@{key}` trains, with the number of threads that earlier epochs had it goes on from them"
+            f"threads; `dvc repro {stage_name('train', params, key)}` trains, with the number of threads that earlier epochs had it goes on from them"
         )
     finished = settings.folders.checkpoints / key / FINISHED
     if finished.exists():
@@ -67,14 +68,16 @@ def _record_so_far(settings: Settings, key: str) -> None:
         print(
             f"{key} seed {seed.seed}: {len(seed.history)} of {model.model.epochs} epochs, best {seed.best:.2f} % (epoch {seed.best_epoch})"
         )
-    print(f"written: {settings.folders.runs / key}; the stage report shows it, and `dvc repro train@{key}` goes on with the training")
+    print(
+        f"written: {settings.folders.runs / key}; the stage report shows it, and `dvc repro {stage_name('train', params, key)}` goes on with the training"
+    )
 
 
 def _evaluate(settings: Settings, key: str, path: Path) -> None:
     from tsslbp.experiment import ModelRun
     from tsslbp.method.build import load_network
-    from tsslbp.method.step import evaluate
     from tsslbp.method.numerics import prepare_device
+    from tsslbp.method.step import evaluate
 
     device = prepare_device(settings.execution)
     network = load_network(path).to(device)

@@ -5,6 +5,9 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+UNKNOWN = "unknown"
+"""The commit of code that no git knows."""
+
 _LIBRARIES = ("torch", "numpy", "numba", "mlflow", "dvc")
 
 
@@ -25,7 +28,7 @@ def git_commit(folder: Path) -> str:
         commit = _git(folder, "rev-parse", "HEAD").strip()
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", "*.py", "*.yaml").strip()
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        return UNKNOWN
     return f"{commit}+changes" if changed else commit
 
 
