@@ -20,7 +20,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup quickstart test test-slow test-all lint repro recipes ablation digest raster report ui quickstart-ui plan bench lock
+.PHONY: help setup repository digest quickstart test test-slow test-all lint repro recipes ablation raster report ui quickstart-ui plan bench lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,7 +38,13 @@ $(BENCH_READY): $(READY) requirements-bench.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps -r requirements-bench.txt
 	touch $@
 
-quickstart: $(READY) ## run the whole pipeline on embedded data, in minutes
+repository:
+	@git -c safe.directory='*' rev-parse --git-dir >/dev/null 2>&1 || { echo "make: DVC needs a git repository, and this folder is not one; make it one: git init" >&2; exit 1; }
+
+digest: $(READY) ## write what the method's code means to meaning.json, which every training depends on
+	for file in params.yaml quickstart/params.yaml studies/*/params.yaml; do python -m stages.digest --params $$file; done
+
+quickstart: $(READY) repository ## run the whole pipeline on embedded data, in minutes
 	dvc repro quickstart/dvc.yaml
 	@python -m stages.report --params quickstart/params.yaml --show
 	@echo "Open quickstart/reports/results.html for tables and figures, or browse the runs with: make quickstart-ui"
@@ -56,14 +62,14 @@ lint: $(READY) ## check format, lint and types
 	ruff check --quiet
 	mypy --no-error-summary
 
-repro: $(READY) ## reproduce the published tables: days on a CPU, see docs/reproduce.md
+repro: $(READY) repository ## reproduce the published tables: days on a CPU, see docs/reproduce.md
 	dvc repro
 
-recipes: $(READY) ## run the study: which recipe gives the published numbers? Hours on a CPU
+recipes: $(READY) repository ## run the study: which recipe gives the published numbers? Hours on a CPU
 	dvc repro studies/recipes/dvc.yaml
 	dvc repro --single-item --force report
 
-ablation: $(READY) ## run the study: what does each part of the method do? Hours on a CPU
+ablation: $(READY) repository ## run the study: what does each part of the method do? Hours on a CPU
 	dvc repro studies/ablation/dvc.yaml
 	dvc repro --single-item --force report
 

@@ -63,8 +63,8 @@ def first(*arguments, **named):
 
 step, training.optimise = training.optimise, first
 stopped = int(sys.argv[3])
-sys.argv = ["train", "--params", sys.argv[1], "--model", sys.argv[2]]
-runpy.run_module("stages.train", run_name="__main__")
+sys.argv = ["fit", "--params", sys.argv[1], "--model", sys.argv[2]]
+runpy.run_module("stages.fit", run_name="__main__")
 """
 
 

@@ -8,13 +8,14 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NoReturn
 
 from stages.output import unfailing_output
-from tsslbp.limits import usable_cores
-from tsslbp.settings import Execution, Settings, SettingsError, load_settings
+from tsslbp.settings import Settings, SettingsError, load_settings
 from tsslbp.storage.files import WriteError
+from tsslbp.storage.locks import only_process
 
 STUDIES = ("recipes", "ablation")
 """Folders under `studies/`: which recipe gives the published numbers, and what each part of the method does."""
@@ -102,6 +103,22 @@ def load_studies(params: Path) -> dict[Path, Settings]:
 def tracking_folder(settings: Settings, params: Path) -> Path:
     """Where a pipeline's MLflow database lies: beside its settings, or beside their base, whose runs it then shares a page with."""
     return (settings.base or params).parent
+
+
+def stage_name(stage: str, params: Path, key: str) -> str:
+    """What DVC calls a stage of a model: with the path of its dvc.yaml, unless that is the one in the project's root."""
+    pipeline = params.with_name("dvc.yaml")
+    return f"{stage}@{key}" if pipeline == Path("dvc.yaml") else f"{pipeline}:{stage}@{key}"
+
+
+def warn(message: str) -> None:
+    """Print a warning."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def only_training(settings: Settings, key: str) -> AbstractContextManager[None]:
+    """Hold off every other process that would train a model or publish what it came to; see `only_process`."""
+    return only_process(settings.folders.scratch / key / "lock", f"training of {key}")
 
 
 def worker_count(execution: Execution) -> int:

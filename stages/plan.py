@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.common import load_studies, run
+from stages.common import load_studies, run, stage_name
 from tsslbp.settings import Settings
+from tsslbp.storage.meaning import outdated as outdated_models
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
@@ -45,17 +46,14 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _models(pipelines: dict[Path, Settings], up_to_date_too: bool) -> list[tuple[Path, Settings, str]]:
-    """Every model of the pipelines, or those whose stage `train` has something to do, in the order of the settings."""
+    """Every model of the pipelines, or those whose stage `fit` has something to do, in the order of the settings."""
     models = [(path, settings, key) for path, settings in pipelines.items() for key in settings.models]
     if up_to_date_too:
         return models
     stale = _stale([path.parent / "dvc.yaml" for path in pipelines])
-    return [(path, settings, key) for path, settings, key in models if stage_name(path.parent / "dvc.yaml", key) in stale]
-
-
-def stage_name(pipeline: Path, key: str) -> str:
-    """What DVC calls the training of a model: with the path of its dvc.yaml, unless that is the one in the project's root."""
-    return f"train@{key}" if pipeline == Path("dvc.yaml") else f"{pipeline}:train@{key}"
+    # DVC does not look upstream, where the code is.
+    outdated = {(path, key) for path, settings in pipelines.items() for key in outdated_models(path, settings)}
+    return [(path, settings, key) for path, settings, key in models if stage_name("fit", path, key) in stale or (path, key) in outdated]
 
 
 def _stale(pipelines: Sequence[Path]) -> set[str]:
@@ -63,9 +61,9 @@ def _stale(pipelines: Sequence[Path]) -> set[str]:
     command = [sys.executable, "-m", "dvc", "status", "--json", *map(str, pipelines)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise ValueError(
-            f"dvc status failed: {done.stderr.strip() or done.stdout.strip()}; `--all` measures every model without asking DVC"
-        )
+        remedy = "" if Path(".git").exists() else "; DVC needs a git repository, which `git init` makes of this folder"
+        reason = done.stderr.strip() or done.stdout.strip()
+        raise ValueError(f"dvc status failed: {reason}; `--all` measures every model without asking DVC{remedy}")
     return set(json.loads(done.stdout))
 
 

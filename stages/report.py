@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.common import load_studies, run, tracking_folder
+from stages.common import load_studies, run, tracking_folder, weights_of
+from stages.conditions import warn_of_outdated_meaning
 from stages.tracking_context import model_context
 from tsslbp.settings import Settings
 
@@ -29,6 +30,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     from tsslbp.report.studies.findings import make_studies
     from tsslbp.report.write import write_reports
 
+    warn_of_outdated_meaning(options.params, settings)
     runs = read_runs(settings, settings.folders.runs)
     rows = make_rows(settings, runs)
     if options.show:
@@ -73,13 +75,8 @@ def agree_with_mlflow(settings: Settings, runs: Mapping[str, "Run"], params: Pat
         return
     store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
     contexts = {row.model: model_context(settings, params, row.model, row.judgement) for row in make_rows(settings, runs)}
-    import_records(store, list(runs.values()), partial(_weights, settings), contexts)
+    import_records(store, list(runs.values()), partial(weights_of, settings), contexts)
     verify(store, [record for record, _ in runs.values()])
-
-
-def _weights(settings: Settings, model: str, seed: int) -> dict[str, Path]:
-    folder = settings.folders.checkpoints / model
-    return {f"{which}.safetensors": folder / f"seed-{seed}-{which}.safetensors" for which in ("best", "final")}
 
 
 def update_document(path: Path, rows: Sequence["ResultRow"], studies: "Studies") -> None:

@@ -1,4 +1,4 @@
-"""Stage `train`: every seed of one model, each going on from its last complete epoch; or record those so far; or test saved weights.
+"""Stage `train`: publish the finished record of a model, which the stage `fit` trained; or record what is complete so far; or test weights.
 
 python -m stages.train --model mnist-cnn
 python -m stages.train --model mnist-cnn --so-far
@@ -6,71 +6,51 @@ python -m stages.train --model mnist-cnn --evaluate checkpoints/mnist-cnn/seed-0
 """
 
 import argparse
-import os
-import sys
-from collections.abc import Mapping
-from functools import partial
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from stages.common import run, tracking_folder
-from stages.tracking_context import model_context
+from stages.common import only_training, run, stage_name
+from stages.conditions import departures
 from tsslbp.settings import Settings
-
-if TYPE_CHECKING:
-    from tsslbp.experiment import ModelRun
+from tsslbp.storage.records import FINISHED, publish_record, read_record, write_record
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
-    """Train a model, or test saved weights."""
-    from tsslbp.storage.locks import only_process
-
+    """Publish, record or test."""
     settings.model(options.model)
     if options.evaluate is not None:
         _evaluate(settings, options.model, options.evaluate)
         return
-    with only_process(settings.folders.scratch / options.model / "lock", f"training of {options.model}"):
+    with only_training(settings, options.model):
         if options.so_far:
-            _record_so_far(settings, options.model)
+            _record_so_far(settings, options.model, options.params)
         else:
-            _train(settings, options.model, options.params)
+            _publish(settings, options.model, options.params)
 
 
-def _train(settings: Settings, key: str, params: Path) -> None:
-    from stages.seeds import train_seeds
-    from tsslbp.experiment import ModelRun
-    from tsslbp.method.numerics import prepare_device
-    from tsslbp.storage.records import write_record
-    from tsslbp.tracking import LiveLog, tracked_run, tracking_store
-
-    model = ModelRun.open(settings, key, prepare_device(settings.execution))
-    for note in model.data.subset:
-        _warn(f"{key}: these are NOT the official data of {model.data.title}, but {note}")
-    store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
-    context = model_context(settings, params, key)
-    with LiveLog(store, _warn, remedy=f"python -m stages.report --params {params}") as log:
-        outcomes = train_seeds(model, log, context, _warn)
-        record, provenance = model.record(outcomes), model.provenance(outcomes)
-        write_record(settings.folders.runs / key, record, provenance)
-        if record.seeds:
-            log.model(record, provenance, partial(_weights, model), context)
-            return
-        first = outcomes[0].provenance
-        log.fail(tracked_run(record, first.seed, model.run_id(first.seed), first, context).parent(), f"every seed failed: {first.failed}")
-        message = f"{key}: every seed failed; the messages above say how"
-        if settings.base is None:
-            raise ValueError(message)
-        _warn(message)  # of a study's variant that is a finding, and the study goes on
-        settings.folders.checkpoints.joinpath(key).mkdir(parents=True, exist_ok=True)  # DVC asks for it, though there are no weights
+def _publish(settings: Settings, key: str, params: Path) -> None:
+    """Copy the finished record to where it is in git; one of other settings, data or code is refused."""
+    finished, train = settings.folders.checkpoints / key / FINISHED, stage_name("train", params, key)
+    if not finished.exists():
+        raise ValueError(
+            f"{finished.parent}: no finished training of {key}; `dvc repro {train}` trains, without DVC "
+            f"`python -m stages.fit --params {params} --model {key}`"
+        )
+    if different := departures(settings, key, *read_record(finished)):
+        raise ValueError(
+            f"{finished.parent}: was trained with other conditions than there are now: {', '.join(different)}. `dvc repro {train}` trains first; "
+            f"with --single-item name both: `dvc repro --single-item {stage_name('fit', params, key)} {train}`"
+        )
+    record, _ = publish_record(finished, settings.folders.runs / key)
+    print(f"written: {settings.folders.runs / key}, {len(record.seeds)} seeds")
 
 
-def _record_so_far(settings: Settings, key: str) -> None:
+def _record_so_far(settings: Settings, key: str, params: Path) -> None:
     """Write the record of an interrupted training, so that the report can show it as what it is: so many seeds, so many epochs."""
     import torch
 
     from tsslbp.experiment import ModelRun
     from tsslbp.method.numerics import prepare_device
-    from tsslbp.storage.records import write_record
 
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
     outcomes = [outcome for seed in settings.seeds_of(key) if (outcome := model.so_far(seed)) is not None]
@@ -78,18 +58,19 @@ def _record_so_far(settings: Settings, key: str) -> None:
     if not record.seeds:
         raise ValueError(
             f"{key}: no epoch is complete with these settings, data and method on {model.device.type} with {torch.get_num_threads()} "
-            f"threads; without --so-far the same command trains, with the number of threads that earlier epochs had it goes on from them"
+            f"threads; `dvc repro {stage_name('train', params, key)}` trains, with the number of threads that earlier epochs had it goes on from them"
         )
+    finished = settings.folders.checkpoints / key / FINISHED
+    if finished.exists():
+        shutil.rmtree(finished)  # its weights were just replaced
     write_record(settings.folders.runs / key, record, model.provenance(outcomes))
     for seed in record.seeds:
         print(
             f"{key} seed {seed.seed}: {len(seed.history)} of {model.model.epochs} epochs, best {seed.best:.2f} % (epoch {seed.best_epoch})"
         )
-    print(f"written: {settings.folders.runs / key}; the stage report shows it, and without --so-far training goes on")
-
-
-def _weights(model: "ModelRun", _key: str, seed: int) -> Mapping[str, Path]:
-    return {f"{which}.safetensors": model.weights_path(seed, which) for which in ("best", "final")}
+    print(
+        f"written: {settings.folders.runs / key}; the stage report shows it, and `dvc repro {stage_name('train', params, key)}` goes on with the training"
+    )
 
 
 def _evaluate(settings: Settings, key: str, path: Path) -> None:
@@ -100,6 +81,7 @@ def _evaluate(settings: Settings, key: str, path: Path) -> None:
 
     device = prepare_device(settings.execution)
     network = load_network(path).to(device)
+    _check_network(settings, key, path)
     model = ModelRun.open(settings, key, device)
     result = evaluate(network, model.splits.test.in_order())
     subset = f" (NOT the official data: {'; '.join(model.data.subset)})" if model.data.subset else ""
@@ -107,13 +89,20 @@ def _evaluate(settings: Settings, key: str, path: Path) -> None:
     print("firing rates of the layers: " + ", ".join(f"{rate:.4f}" for rate in result.firing_rates))
 
 
-def _warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr, flush=True)
+def _check_network(settings: Settings, key: str, path: Path) -> None:
+    """Raise a ValueError where a weights file is of another network than the model's."""
+    from tsslbp.method.build import NETWORK, network_options
+    from tsslbp.storage.checkpoints import load_weights
+
+    found = load_weights(path)[1][NETWORK]
+    wanted = network_options(settings.model(key), settings.recipe_of(key), settings.dataset_of(key))
+    if different := [f"{name} {found.get(name)} in place of {value}" for name, value in wanted.items() if found.get(name) != value]:
+        raise ValueError(f"{path}: is of another network than {key} has now: {', '.join(different)}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        prog="python -m stages.train", description="Train every seed of one model, record what is complete so far, or test saved weights."
+        prog="python -m stages.train", description="Publish a finished training, record what is complete so far, or test saved weights."
     )
     parser.add_argument("--model", required=True, help="a key of `models` in the settings")
     what = parser.add_mutually_exclusive_group()

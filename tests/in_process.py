@@ -12,6 +12,11 @@ import pytest
 import torch
 
 
+def train(folder: Path, model: str, *arguments: str) -> int:
+    """Train a model and publish what it came to, as `dvc repro train@<model>` does; returns the exit code."""
+    return run_stage(folder, "fit", *arguments, "--model", model) or run_stage(folder, "train", *arguments, "--model", model)
+
+
 def run_stage(folder: Path, stage: str, *arguments: str) -> int:
     """Run `python -m stages.<stage>` in a folder, as the command line does; returns its exit code."""
     with (

@@ -47,13 +47,29 @@ EPOCH = "tsslbp.method.loop:_train_epoch"
 CHECKPOINT = "tsslbp.engines.local:save_packed"
 WEIGHTS = "tsslbp.experiment:save_weights"
 RECORD = "tsslbp.storage.records:write_record"
+PUBLISH = "tsslbp.storage.records:publish_record"
 LOG_EPOCHS = "tsslbp.tracking.live:LiveLog._write_epochs"
 LOG_SEED = "tsslbp.tracking.live:finish_seed"
 LOG_MODEL = "tsslbp.tracking.live:log_model"
 DATABASE = "tsslbp.tracking.ledger:connect"
 IMPORT = "tsslbp.tracking.ledger:log_model"
 TABLES = "tsslbp.report.write:write_reports"
-PLACES = (TRANSFER, SIMULATION, ARRAYS, EPOCH, CHECKPOINT, WEIGHTS, RECORD, LOG_EPOCHS, LOG_SEED, LOG_MODEL, DATABASE, IMPORT, TABLES)
+PLACES = (
+    TRANSFER,
+    SIMULATION,
+    ARRAYS,
+    EPOCH,
+    CHECKPOINT,
+    WEIGHTS,
+    RECORD,
+    PUBLISH,
+    LOG_EPOCHS,
+    LOG_SEED,
+    LOG_MODEL,
+    DATABASE,
+    IMPORT,
+    TABLES,
+)
 """The functions whose beginning and end a stage's process tells; STAGE is the whole of it, without imports."""
 
 MARKER = "TSSLBP_TEST_PROJECT"

@@ -70,6 +70,10 @@ class Project:
         self.run("download", "--dataset", "digits")
         self.run("preprocess", "--dataset", "digits")
 
+    def train(self, model: str = MODEL) -> str:
+        """Train a model and publish what it came to; returns all that was printed."""
+        return self.run("fit", "--model", model) + self.run("train", "--model", model)
+
     def results(self, model: str = MODEL) -> dict[str, bytes]:
         """The files that have to be equal for equal settings: metrics, history, record and weights."""
         return results(self.folder, model)

@@ -21,10 +21,16 @@ COMMANDS = (
     ("download", "--dataset", "ndigits"),
     ("preprocess", "--dataset", "digits"),
     ("preprocess", "--dataset", "ndigits"),
+    ("fit", "--model", MODEL),
     ("train", "--model", MODEL),
     ("report",),
 )
 BUSY = "is already at work in another process"
+
+
+def both(model: str) -> tuple[str, str]:
+    """The stages of a model's training."""
+    return f"quickstart/dvc.yaml:fit@{model}", f"quickstart/dvc.yaml:train@{model}"
 
 
 def together(project: Copy, commands: Sequence[Sequence[str]]) -> list[str]:
@@ -50,9 +56,9 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """A new project, no database in it yet, in which four `dvc repro` trained a model each at the same time."""
     project = Copy(tmp_path_factory.mktemp("crowded") / "project")
     (project.folder / "quickstart/params.yaml").write_text(small_settings(2, MODELS, "30"))
-    project.run("dvc", "repro", "quickstart/dvc.yaml:preprocess@digits")
+    project.run("dvc", "repro", "quickstart/dvc.yaml:preprocess@digits", "quickstart/dvc.yaml:digest")
     assert not (project.folder / "quickstart/mlflow.db").exists()
-    project.printed = together(project, [["dvc", "repro", "-s", f"quickstart/dvc.yaml:train@{model}"] for model in MODELS])
+    project.printed = together(project, [["dvc", "repro", "-s", *both(model)] for model in MODELS])
     return project
 
 
@@ -81,7 +87,7 @@ def test_company_changes_no_number(crowded: Copy) -> None:
 
 def test_dvc_knows_that_all_of_them_are_done(crowded: Copy) -> None:
     for model in MODELS:
-        assert "Running stage" not in crowded.run("dvc", "repro", "-s", f"quickstart/dvc.yaml:train@{model}")
+        assert "Running stage" not in crowded.run("dvc", "repro", "-s", *both(model))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +114,7 @@ def test_of_two_starts_one_does_it_and_the_other_says_so_or_finds_it_done(
 
 
 def test_of_two_trainings_of_a_model_one_is_refused(doubled: tuple[Project, dict[str, list[tuple[int, str]]]]) -> None:
-    ends = doubled[1][f"train --model {MODEL}"]
+    ends = doubled[1][f"fit --model {MODEL}"]
     assert sorted(code for code, _ in ends) == [0, 1]
     assert any(f"training of {MODEL} {BUSY}" in output for _, output in ends)
 

@@ -56,7 +56,7 @@ def test_workers_and_cold_or_warm_caches_change_no_bit(tmp_path, empty_database,
             project.run("download", "--dataset", dataset)
             project.run("preprocess", "--dataset", dataset)
         for model in ("digits-mlp", "events"):
-            project.run("train", "--model", model)
+            project.train(model)
         found.append(checksums(project))
     assert found[0] == found[1]
     assert {"checkpoints/events/seed-3-final.safetensors", "data/processed/ndigits/train/cells.npy"} <= set(found[0])
@@ -70,7 +70,12 @@ def test_what_threads_change_and_what_they_do_not(tmp_path, empty_database):
             project = Project(tmp_path / f"{threads} threads, {turn}", empty_database, epochs=1)
             project.change("threads: auto", f"threads: {threads}")
             project.change("seeds: [0, 1]", "seeds: [0]")
-            for stage in (("download", "--dataset", "digits"), ("preprocess", "--dataset", "digits"), ("train", "--model", MODEL)):
+            for stage in (
+                ("download", "--dataset", "digits"),
+                ("preprocess", "--dataset", "digits"),
+                ("fit", "--model", MODEL),
+                ("train", "--model", MODEL),
+            ):
                 assert run_stage(project.folder, *stage) == 0
             found[threads, turn] = checksums(project)
     for threads in (1, 2):

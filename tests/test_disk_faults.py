@@ -23,12 +23,14 @@ pytestmark = pytest.mark.slow
 
 DOWNLOAD = ("download", "--dataset", "digits")
 PREPROCESS = ("preprocess", "--dataset", "digits")
+FIT = ("fit", "--model", MODEL)
 TRAIN = ("train", "--model", MODEL)
 REPORT = ("report",)
 BEFORE = {
     DOWNLOAD: (),
     PREPROCESS: ("data/raw",),
-    TRAIN: ("data",),
+    FIT: ("data",),
+    TRAIN: ("data", "checkpoints"),
     REPORT: ("data", ".scratch", "checkpoints", "reports"),
 }
 """What is there already when a stage is run."""
@@ -104,7 +106,9 @@ def check(project: Project, whole: Project) -> None:
 def check_done(project: Project, whole: Project, command: tuple[str, ...]) -> None:
     """A stage's results are those of the project that was not disturbed."""
     check(project, whole)
-    tops = {DOWNLOAD: ("data/raw",), PREPROCESS: ("data",), TRAIN: ("data", "checkpoints", "reports/runs"), REPORT: ("reports",)}[command]
+    tops = {DOWNLOAD: ("data/raw",), PREPROCESS: ("data",), FIT: ("data", "checkpoints"), TRAIN: ("reports/runs",), REPORT: ("reports",)}[
+        command
+    ]
     expected = {path for path in whole_files(whole.folder) if str(path).startswith(tops)}
     assert expected
     assert expected <= whole_files(project.folder)
@@ -115,7 +119,7 @@ def check_done(project: Project, whole: Project, command: tuple[str, ...]) -> No
     [
         (DOWNLOAD, "data/raw", 500_000, "data/raw/digits/train-images-idx3-ubyte"),
         (PREPROCESS, "data/processed", 500_000, "data/processed/digits"),
-        (TRAIN, "checkpoints", 100_000, f"checkpoints/{MODEL}/seed-0-best.safetensors"),
+        (FIT, "checkpoints", 100_000, f"checkpoints/{MODEL}/seed-0-best.safetensors"),
         (TRAIN, "reports/runs", 4096, f"reports/runs/{MODEL}/history.csv"),
         (REPORT, "reports", 20_000, "reports/figures/"),
     ],
@@ -136,17 +140,18 @@ def test_a_full_disk(project: Project, whole: Project, mount: Mount, command: tu
 def test_a_disk_that_is_full_after_some_epochs(project: Project, whole: Project, mount: Mount) -> None:
     checkpoint = next((whole.folder / ".scratch").rglob("seed-0.pt"))
     mount(project.folder / ".scratch")
-    bring(whole, project, TRAIN)
+    bring(whole, project, FIT)
     filler = fill(project.folder / ".scratch", int(1.5 * checkpoint.stat().st_size))
-    message = fails(project, TRAIN)
+    message = fails(project, FIT)
     assert f"{checkpoint.relative_to(whole.folder)}" in message
     assert REMEDY in message
     check(project, whole)
     filler.unlink()
-    output = run(project.folder, *TRAIN).output
+    output = run(project.folder, *FIT).output
     assert "seed 0 epoch 1/" not in output
     assert "seed 0 epoch 2/" in output
-    check_done(project, whole, TRAIN)
+    check_done(project, whole, FIT)
+    run(project.folder, *TRAIN)
     assert project.results() == whole.results()
 
 
@@ -161,9 +166,10 @@ def test_a_full_disk_under_mlflow_costs_no_training(project: Project, whole: Pro
     if not is_new:
         shutil.copy(project.folder / "mlflow.db", disk)
     filler = fill(disk, 0)
-    bring(whole, project, TRAIN)
+    bring(whole, project, FIT)
     there = partial(track_at, disk)
-    trained = run(project.folder, *TRAIN, prepare=there).output
+    trained = run(project.folder, *FIT, prepare=there).output
+    run(project.folder, *TRAIN)
     assert project.results() == whole.results()
     assert f"warning: MLflow at sqlite:///{disk}/mlflow.db cannot be written, the disk is full; make room" in trained
     assert "`python -m stages.report --params params.yaml` completes it" in trained
@@ -197,7 +203,13 @@ def test_a_read_only_project(project: Project, whole: Project, mount: Mount) -> 
     shutil.copytree(whole.folder, project.folder, dirs_exist_ok=True)
     remount = ["mount", "-o", "remount,{}", project.folder]
     subprocess.run([str(part).format("ro") for part in remount], check=True)
-    for command, said in ((DOWNLOAD, "Read-only"), (PREPROCESS, "Read-only"), (TRAIN, "Read-only"), (REPORT, "cannot be written")):
+    for command, said in (
+        (DOWNLOAD, "Read-only"),
+        (PREPROCESS, "Read-only"),
+        (FIT, "Read-only"),
+        (TRAIN, "Read-only"),
+        (REPORT, "cannot be written"),
+    ):
         assert said in fails(project, command)
     assert "test samples" in run(project.folder, *TRAIN, "--evaluate", f"checkpoints/{MODEL}/seed-0-best.safetensors").output
     assert MODEL in run(project.folder, *REPORT, "--show").output
@@ -215,7 +227,7 @@ def limit(size: int) -> None:
 
 @pytest.mark.parametrize(
     ("command", "named"),
-    [(DOWNLOAD, "data/raw/digits/train-images-idx3-ubyte"), (PREPROCESS, "data/processed/digits"), (TRAIN, f".scratch/{MODEL}/")],
+    [(DOWNLOAD, "data/raw/digits/train-images-idx3-ubyte"), (PREPROCESS, "data/processed/digits"), (FIT, f".scratch/{MODEL}/")],
 )
 def test_a_file_that_may_not_grow(project: Project, whole: Project, command: tuple[str, ...], named: str) -> None:
     bring(whole, project, command)
@@ -242,8 +254,9 @@ def fill_at(name: str) -> None:
     [
         (DOWNLOAD, "t10k-labels-idx1-ubyte"),
         (PREPROCESS, "images.npy"),
-        (TRAIN, "seed-1.pt"),
-        (TRAIN, "seed-1-final.safetensors"),
+        (FIT, "seed-1.pt"),
+        (FIT, "seed-1-final.safetensors"),
+        (FIT, "provenance.json"),
         (TRAIN, "provenance.json"),
         (TRAIN, "record.json"),
         (REPORT, "results.html"),

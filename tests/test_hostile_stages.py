@@ -121,7 +121,7 @@ def test_a_hostile_archive_is_one_line_and_nothing_else(project, capsys, case):
 def trained(tmp_path_factory, empty_database):
     project = Project(tmp_path_factory.mktemp("hostile") / "project", empty_database, epochs=1)
     project.change("seeds: [0, 1]", "seeds: [0]")
-    for stage, what in (("download", "--dataset=digits"), ("preprocess", "--dataset=digits"), ("train", f"--model={MODEL}")):
+    for stage, what in (("download", "--dataset=digits"), ("preprocess", "--dataset=digits"), ("fit", f"--model={MODEL}")):
         assert run_stage(project.folder, stage, what) == 0
     return project
 
@@ -133,7 +133,7 @@ def test_a_checkpoint_that_would_run_code_stops_the_stage_and_runs_nothing(train
     with pytest.raises(CodeRan):
         torch.load(checkpoint, weights_only=False)
     planted = checkpoint.read_bytes()
-    assert "seed-0.pt: is damaged or no checkpoint" in fails_with_one_line(trained, capsys, "train", "--model", MODEL)
+    assert "seed-0.pt: is damaged or no checkpoint" in fails_with_one_line(trained, capsys, "fit", "--model", MODEL)
     assert checkpoint.read_bytes() == planted
 
 
@@ -146,7 +146,7 @@ def test_weights_that_would_run_code_are_refused_and_run_nothing(trained, capsys
 @pytest.mark.parametrize("text", ["seeds: [1", "models: \t{", "a: !!python/object/apply:os.system ['touch here']", "\0", "x: &a [*b]", "1"])
 def test_settings_that_are_no_yaml_are_one_line(project, capsys, text):
     project.params.write_text(text)
-    line = fails_with_one_line(project, capsys, "train", "--model", MODEL)
+    line = fails_with_one_line(project, capsys, "fit", "--model", MODEL)
     assert "params.yaml" in line
     assert line.isprintable()
 

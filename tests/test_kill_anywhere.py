@@ -23,6 +23,7 @@ from tests.killing import (
     LOG_EPOCHS,
     LOG_MODEL,
     LOG_SEED,
+    PUBLISH,
     RECORD,
     SIMULATION,
     STAGE,
@@ -51,6 +52,7 @@ SEED = 2020
 PIECES = 20
 
 Command = tuple[str, ...]
+FIT: Command = ("fit", "--model", MODEL)
 TRAIN: Command = ("train", "--model", MODEL)
 REPORT: Command = ("report",)
 PLAN: dict[Command, tuple[tuple[str, int, int], ...]] = {
@@ -58,7 +60,7 @@ PLAN: dict[Command, tuple[tuple[str, int, int], ...]] = {
     ("download", "--dataset", "ndigits"): ((SIMULATION, 3, 1),),
     ("preprocess", "--dataset", "digits"): ((ARRAYS, 3, 1),),
     ("preprocess", "--dataset", "ndigits"): ((ARRAYS, 3, 1),),
-    TRAIN: (
+    FIT: (
         (EPOCH, 4, 2),
         (CHECKPOINT, 4, 2),
         (LOG_EPOCHS, 3, 2),
@@ -68,6 +70,7 @@ PLAN: dict[Command, tuple[tuple[str, int, int], ...]] = {
         (RECORD, 3, 1),
         (LOG_MODEL, 2, 1),
     ),
+    TRAIN: ((PUBLISH, 2, 1),),
     REPORT: ((DATABASE, 2, 1), (IMPORT, 3, 1), (TABLES, 4, 1)),
 }
 """What to run, in this order, and where to kill it: how often, and at the latest when it is there for the so manieth time."""

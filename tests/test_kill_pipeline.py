@@ -25,8 +25,8 @@ pytestmark = pytest.mark.slow
 EPOCHS = 15
 SEED = 2002
 REPORT = ("quickstart/dvc.yaml:report",)
-RETRAIN = ("--force", "--single-item", f"quickstart/dvc.yaml:train@{MODEL}")
-STAGES = ("download@digits", "preprocess@digits", f"train@{MODEL}", "report")
+RETRAIN = ("--force", "--single-item", f"quickstart/dvc.yaml:fit@{MODEL}", f"quickstart/dvc.yaml:train@{MODEL}")
+STAGES = ("download@digits", "preprocess@digits", f"fit@{MODEL}", f"train@{MODEL}", "report")
 BUSY = "is already at work in another process"
 
 
@@ -95,9 +95,10 @@ def stage_alone(repro: Repro) -> None:
 KILLS: tuple[tuple[str, Callable[[Repro], None]], ...] = (
     ("download@digits", everything),
     ("preprocess@digits", dvc_alone),
+    (f"fit@{MODEL}", everything),
+    (f"fit@{MODEL}", stage_alone),
+    (f"fit@{MODEL}", dvc_alone),
     (f"train@{MODEL}", everything),
-    (f"train@{MODEL}", stage_alone),
-    (f"train@{MODEL}", dvc_alone),
     ("report", everything),
     ("report", dvc_alone),
 )

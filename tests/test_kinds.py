@@ -62,7 +62,7 @@ def test_an_idx_dataset_with_names_of_its_own_costs_settings_alone(tmp_path, mon
     for split in ("train", "test"):
         np.testing.assert_array_equal(np.load(folder / split / "images.npy")[:, 0], arrays[f"{split}-images"])
         np.testing.assert_array_equal(np.load(folder / split / "labels.npy"), arrays[f"{split}-labels"])
-    project.run("train", "--model", "digits-mlp")
+    project.train()
     assert (project.folder / "reports/runs/digits-mlp/metrics.json").exists()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.in_process import run_stage
+from tests.in_process import train
 from tests.project import MODEL, Project
 from tsslbp import memory
 from tsslbp.memory import check_memory, machine_memory, needed_memory
@@ -83,6 +83,6 @@ def test_what_the_machine_lacks_is_one_line_before_data_are_read(
 ) -> None:
     project = Project(tmp_path / "project")  # without data: to miss them would be another line
     project.change(old, new)
-    assert run_stage(project.folder, "train", "--model", MODEL) == 1
+    assert train(project.folder, MODEL) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(message, line), line

@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from tests.data_builders import event_dataset, preprocess_small, write_recordings
-from tests.in_process import run_stage
+from tests.in_process import run_stage, train
 from tests.project import ROOT
 from tsslbp.data.events import bin_events, read_events, stabilize
 from tsslbp.figures.raster import Raster, draw_raster
@@ -108,7 +108,7 @@ def test_the_stage_takes_the_weights_of_a_model_that_was_run(project: Path, empt
     shutil.copy(empty_database, project / "mlflow.db")
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("epochs: 6", "epochs: 1"))
-    assert run_stage(project, "train", "--model", "events") == 0
+    assert train(project, "events") == 0
     assert run_stage(project, "raster", "--model", "events") == 0
     assert "with the weights of events, seed 0, after epoch 1 " in load_raster(project / "reports" / FILE_NAME).source
 

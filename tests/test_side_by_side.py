@@ -34,7 +34,7 @@ def project_with(folder: Path, database: Path, parallel: int | str, data: Path |
 def undisturbed(tmp_path_factory, empty_database):
     """A project whose seeds were trained one after the other in the stage's own process."""
     project = project_with(tmp_path_factory.mktemp("whole") / "project", empty_database, 1)
-    project.output = project.run("train", "--model", MODEL)
+    project.output = project.train()
     return project
 
 
@@ -64,7 +64,7 @@ def wait_for(process, text: str) -> None:
 
 
 def test_two_at_a_time_leave_what_one_after_the_other_leaves(project, undisturbed):
-    process = project.start("train", "--model", MODEL)
+    process = project.start("fit", "--model", MODEL)
     wait_for(process, "epoch 1/")
     assert len(workers_of(project.folder)) == 2
     out, err = process.communicate(timeout=120)
@@ -74,7 +74,7 @@ def test_two_at_a_time_leave_what_one_after_the_other_leaves(project, undisturbe
 
 
 def test_ctrl_c_ends_all_with_one_message(project, undisturbed):
-    process = project.start("train", "--model", MODEL)
+    process = project.start("fit", "--model", MODEL)
     wait_for(process, f"epoch 2/{EPOCHS}")
     for pid in [process.pid, *workers_of(project.folder)]:  # a terminal sends it to all
         os.kill(pid, signal.SIGINT)
@@ -82,24 +82,24 @@ def test_ctrl_c_ends_all_with_one_message(project, undisturbed):
     assert process.returncode == 130
     assert err == "python -m stages.train: interrupted; the same command goes on from here\n"
     assert workers_of(project.folder) == []
-    project.run("train", "--model", MODEL)
+    project.train()
     assert project.results() == undisturbed.results()
 
 
 def test_workers_end_with_a_killed_driver_and_its_lock_is_free(project, undisturbed):
-    process = project.start("train", "--model", MODEL)
+    process = project.start("fit", "--model", MODEL)
     wait_for(process, f"epoch 2/{EPOCHS}")
     process.kill()
     killed = time.monotonic()
     process.wait()
     wait_for_their_end(project.folder, 3)
     assert time.monotonic() - killed < 3
-    project.run("train", "--model", MODEL)
+    project.train()
     assert project.results() == undisturbed.results()
 
 
 def test_a_killed_worker_is_named_and_costs_no_result(project, undisturbed):
-    process = project.start("train", "--model", MODEL)
+    process = project.start("fit", "--model", MODEL)
     wait_for(process, f"epoch 2/{EPOCHS}")
     victim = workers_of(project.folder)[0]
     os.kill(victim, signal.SIGKILL)
@@ -113,7 +113,7 @@ def test_a_killed_worker_is_named_and_costs_no_result(project, undisturbed):
 def test_faults_at_random_moments_change_nothing(project, undisturbed):
     chance = random.Random(int(os.environ.get("TSSLBP_TEST_SEED", "13")))
     for _ in range(FAULTS):
-        process = project.start("train", "--model", MODEL)
+        process = project.start("fit", "--model", MODEL)
         deadline = time.monotonic() + chance.uniform(3, 14)
         fault = chance.choice(["worker", "worker", "driver", "interrupt", "all"])
         while process.poll() is None and time.monotonic() < deadline:
@@ -131,10 +131,10 @@ def test_faults_at_random_moments_change_nothing(project, undisturbed):
         _, err = process.communicate(timeout=60)
         assert "Traceback" not in err or fault == "interrupt", err  # an interrupt during Python's own imports is Python's to tell
         wait_for_their_end(project.folder, ORPHAN_SECONDS)
-    project.run("train", "--model", MODEL)
+    project.train()
     assert project.results() == undisturbed.results()
     wait_for_their_end(project.folder, 2)
     partial = [path for path in (project.folder / ".scratch").rglob("*") if is_partial(path.relative_to(project.folder))]
-    again = project.run("train", "--model", MODEL)
+    again = project.train()
     assert "epoch 1/" not in again
     assert all(not path.name.endswith(".pt") for path in partial)

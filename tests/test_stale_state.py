@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import in_process
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
 from tests.tracking_helpers import client_of
 from tsslbp.data.images import IMAGE_FILES
+from tsslbp.storage import meaning
 from tsslbp.storage.records import ModelRecord, read_record
 from tsslbp.tracking import tracking_store
 
@@ -20,7 +22,7 @@ EXPERIMENT = "tsslbp-quickstart"
 
 
 def train(project: Project, model: str = MODEL) -> None:
-    assert run_stage(project.folder, "train", "--model", model) == 0
+    assert in_process.train(project.folder, model) == 0
 
 
 def report(project: Project) -> list[dict[str, str]]:
@@ -90,7 +92,7 @@ def other_pixel(project: Project, _: pytest.MonkeyPatch) -> None:
 
 def other_method(_: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if one of the files that decide the numbers had been edited."""
-    monkeypatch.setattr("tsslbp.experiment.code_digest", lambda: "0" * 32)
+    monkeypatch.setattr(meaning, "code_meaning", lambda *_: "0" * 32)
 
 
 CHANGES = {

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.common import STUDIES, load_studies
-from stages.plan import stage_name
-from tests.in_process import run_stage
+from stages.common import STUDIES, load_studies, stage_name
+from tests.in_process import run_stage, train
 from tests.project import MODEL, Project
 from tsslbp.settings import Settings, SettingsError
 from tsslbp.storage.records import read_record
@@ -97,8 +96,8 @@ def test_a_study_of_another_pipeline_is_refused(tmp_path: Path) -> None:
 
 
 def test_stages_are_named_as_dvc_names_them() -> None:
-    assert stage_name(Path("dvc.yaml"), "a") == "train@a"
-    assert stage_name(Path("studies/recipes/dvc.yaml"), "a") == "studies/recipes/dvc.yaml:train@a"
+    assert stage_name("fit", Path("params.yaml"), "a") == "fit@a"
+    assert stage_name("train", Path("studies/recipes/params.yaml"), "a") == "studies/recipes/dvc.yaml:train@a"
 
 
 STUDY = f"""
@@ -122,9 +121,9 @@ def project(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> P
     (project.folder / "studies/recipes/params.yaml").write_text(STUDY)
     for stage in ("download", "preprocess"):
         assert run_stage(project.folder, stage, "--dataset", "digits") == 0
-    assert run_stage(project.folder, "train", "--model", MODEL) == 0
+    assert train(project.folder, MODEL) == 0
     for key in ("shorter", "surrogate"):
-        assert run_stage(project.folder, "train", "--params", "studies/recipes/params.yaml", "--model", key) == 0
+        assert train(project.folder, key, "--params", "studies/recipes/params.yaml") == 0
     return project
 
 
@@ -148,7 +147,7 @@ def test_a_study_logs_beside_its_base_in_an_experiment_of_its_own(project: Proje
 def test_a_variant_that_cannot_be_trained_is_a_finding_and_the_study_goes_on(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     path = project.folder / "studies/recipes/silent.yaml"
     path.write_text(STUDY.replace("recipe: surrogate}", "threshold: 1000.0}"))
-    assert run_stage(project.folder, "train", "--params", "studies/recipes/silent.yaml", "--model", "surrogate") == 0
+    assert train(project.folder, "surrogate", "--params", "studies/recipes/silent.yaml") == 0
     assert "surrogate: every seed failed" in capsys.readouterr().err
     record, provenance = read_record(project.folder / "reports/studies/recipes/runs/surrogate")
     assert record.seeds == ()
@@ -159,6 +158,6 @@ def test_a_variant_that_cannot_be_trained_is_a_finding_and_the_study_goes_on(pro
 def test_a_wrong_study_is_one_message(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     path = project.folder / "studies/wrong.yaml"
     path.write_text(STUDY.replace("../../params.yaml", "../params.yaml").replace(f"like: {MODEL}", "like: digits"))
-    assert run_stage(project.folder, "train", "--params", "studies/wrong.yaml", "--model", "shorter") == 1
+    assert train(project.folder, "shorter", "--params", "studies/wrong.yaml") == 1
     message = f"studies/wrong.yaml: models.shorter.like: got 'digits' (str); allowed, of the base: {MODEL}"
     assert message in capsys.readouterr().err

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cable import Cable, silence
 from tests.faulty_server import Handler, redirect, serving
-from tests.in_process import run_stage
+from tests.in_process import run_stage, train
 from tests.project import MODEL, Project
 from tests.servers import free_port, running, wait_until
 from tests.tracking_helpers import active_runs, client_of, history
@@ -27,7 +27,7 @@ def trained(tmp_path_factory, empty_database):
     """A project that was trained while nothing went wrong."""
     project = Project(tmp_path_factory.mktemp("trained") / "project", empty_database)
     project.prepare()
-    project.run("train", "--model", MODEL)
+    project.train()
     return project
 
 
@@ -78,7 +78,7 @@ def test_a_server_that_goes_down_costs_no_epoch_and_the_report_completes_its_log
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     if moment == "start":
         cable.cut()
-    process = project.start("train", "--model", MODEL)
+    process = project.start("fit", "--model", MODEL)
     for line in process.stdout:
         if MOMENTS[moment] and MOMENTS[moment] in line:
             cable.cut()
@@ -99,7 +99,7 @@ def test_a_server_that_never_answers_costs_no_epoch(project, trained, monkeypatc
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with silence() as port:
         monkeypatch.setenv("PROJECT_TRACKING_URI", f"http://127.0.0.1:{port}")
-        out = project.run("train", "--model", MODEL)
+        out = project.train()
     assert "does not answer; start the server" in out
     assert project.results() == trained.results()
     monkeypatch.setenv("PROJECT_TRACKING_URI", "")
@@ -125,7 +125,7 @@ def test_a_server_that_does_something_else_costs_no_epoch_and_no_time(what, proj
         server.otherwise = answer
         monkeypatch.setenv("PROJECT_TRACKING_URI", server.at("", answer))
         begin = time.monotonic()
-        out = project.run("train", "--model", MODEL)
+        out = project.train()
         assert time.monotonic() - begin < 120
         assert out.count("warning: MLflow at") == 1
         assert said in out
@@ -139,7 +139,7 @@ def test_a_server_that_does_something_else_costs_no_epoch_and_no_time(what, proj
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:5000\n", "sqlite:///:memory:", "postgresql+none://127.0.0.1/x", "sqlite:///."])
 def test_a_uri_that_cannot_work_ends_no_training(uri, project, trained, monkeypatch, capsys):
     monkeypatch.setenv("PROJECT_TRACKING_URI", uri)
-    assert run_stage(project.folder, "train", "--model", MODEL) == 0
+    assert train(project.folder, MODEL) == 0
     assert project.results() == trained.results()
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert run_stage(project.folder, "report") == 1
@@ -149,7 +149,7 @@ def test_a_uri_that_cannot_work_ends_no_training(uri, project, trained, monkeypa
 def test_a_damaged_database_costs_no_epoch_and_is_written_anew(project, trained):
     database = project.folder / "mlflow.db"
     database.write_bytes(b"no database " * 1000)
-    out = project.run("train", "--model", MODEL)
+    out = project.train()
     assert "mlflow.db is damaged; move the file away" in out
     assert project.results() == trained.results()
     assert "mlflow.db is damaged; move the file away" in project.run("report", code=1)
@@ -162,7 +162,7 @@ def test_a_database_that_stays_locked_costs_no_epoch_and_the_report_completes_it
     monkeypatch.setattr("tsslbp.tracking.LiveLog", partial(LiveLog, exit_seconds=60.0))
     with closing(sqlite3.connect(project.folder / "mlflow.db", isolation_level=None)) as other_program:
         other_program.execute("BEGIN EXCLUSIVE")
-        assert run_stage(project.folder, "train", "--model", MODEL) == 0
+        assert train(project.folder, MODEL) == 0
         other_program.execute("ROLLBACK")
     err = capsys.readouterr().err
     assert "is locked by another program; close what holds it open" in err
@@ -175,11 +175,11 @@ def test_a_database_that_stays_locked_costs_no_epoch_and_the_report_completes_it
 
 def test_a_project_that_moves_keeps_its_log_and_goes_on(project, trained):
     project.change("epochs: 3", "epochs: 2")
-    project.run("train", "--model", MODEL)
+    project.train()
     old = project.folder
     project.folder = old.rename(old.with_name("moved to # another 100% place"))
     project.change("epochs: 2", "epochs: 3")
-    assert "seed 0 epoch 1/3" not in project.run("train", "--model", MODEL)
+    assert "seed 0 epoch 1/3" not in project.train()
     project.run("report")
     assert project.results() == trained.results()
     assert not old.exists()

@@ -17,7 +17,7 @@ def trained(tmp_path_factory, empty_database):
     """A project whose model was trained without a break."""
     project = Project(tmp_path_factory.mktemp("whole") / "project", empty_database, EPOCHS)
     project.prepare()
-    project.output = project.run("train", "--model", MODEL)
+    project.output = project.train()
     return project
 
 
@@ -37,7 +37,7 @@ def test_every_epoch_is_a_plain_line_and_seeds_end_with_their_accuracies(trained
 
 @pytest.mark.parametrize("kill", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_an_interrupted_stage_goes_on_and_ends_the_same(project, trained, kill):
-    process = project.start("train", "--model", MODEL)
+    process = project.start("fit", "--model", MODEL)
     for line in process.stdout:
         if f"seed 1 epoch 1/{EPOCHS}" in line:
             process.send_signal(kill)
@@ -46,13 +46,13 @@ def test_an_interrupted_stage_goes_on_and_ends_the_same(project, trained, kill):
     assert process.returncode == (130 if kill == signal.SIGINT else -kill)
     assert ("interrupted; the same command goes on" in err) == (kill == signal.SIGINT)
     assert not (project.folder / "reports/runs").exists()
-    again = project.run("train", "--model", MODEL)
+    again = project.train()
     assert "seed 0 epoch" not in again
     assert project.results() == trained.results()
 
 
 def test_what_is_complete_so_far_is_recorded_and_training_goes_on_from_it(project, trained):
-    process = project.start("train", "--model", MODEL)
+    process = project.start("fit", "--model", MODEL)
     for line in process.stdout:
         if "seed 1 epoch 3/" in line:
             process.kill()
@@ -68,7 +68,7 @@ def test_what_is_complete_so_far_is_recorded_and_training_goes_on_from_it(projec
     assert record.seeds[1].history == whole.seeds[1].history[:done]
     assert record.seeds[1].run_id != whole.seeds[1].run_id
     assert [len(seed.seconds) for seed in provenance.seeds] == [EPOCHS, done]
-    project.run("train", "--model", MODEL)
+    project.train()
     assert project.results() == trained.results()
 
 
@@ -89,17 +89,17 @@ def test_weights_of_another_network_are_refused(trained, tmp_path, empty_databas
         out = trained.run("train", "--model", MODEL, "--evaluate", f"checkpoints/{MODEL}/seed-0-final.safetensors", code=1)
     finally:
         trained.change("architecture: 61", "architecture: 60")
-    assert "do not fit the network 61" in out
+    assert f"is of another network than {MODEL} has now: architecture 60 in place of 61" in out
 
 
 def test_a_second_start_says_that_the_model_is_being_trained(project):
     project.change(f"epochs: {EPOCHS}", "epochs: 400")
-    first = project.start("train", "--model", MODEL)
+    first = project.start("fit", "--model", MODEL)
     try:
         for line in first.stdout:
             if "epoch 1/400" in line:
                 break
-        out = project.run("train", "--model", MODEL, code=1)
+        out = project.run("fit", "--model", MODEL, code=1)
         assert f"training of {MODEL} is already at work in another process" in out
     finally:
         first.kill()
@@ -108,14 +108,14 @@ def test_a_second_start_says_that_the_model_is_being_trained(project):
 
 @pytest.mark.slow
 def test_changed_settings_use_no_old_checkpoint(project):
-    project.run("train", "--model", MODEL)
+    project.train()
     before = project.results()
     project.change("learning_rate: 0.0005", "learning_rate: 0.001")
-    out = project.run("train", "--model", MODEL)
+    out = project.train()
     assert f"seed 0 epoch 1/{EPOCHS}" in out
     assert project.results()["seed-0-final.safetensors"] != before["seed-0-final.safetensors"]
     project.change("learning_rate: 0.001", "learning_rate: 0.0005")
-    assert "epoch" not in project.run("train", "--model", MODEL).replace("(epoch", "(")
+    assert "epoch" not in project.train().replace("(epoch", "(")
     assert project.results() == before
 
 
@@ -123,7 +123,7 @@ def test_changed_settings_use_no_old_checkpoint(project):
 def test_an_added_seed_is_all_that_is_trained(project, trained):
     shutil.copytree(trained.folder / ".scratch", project.folder / ".scratch")
     project.change("seeds: [0, 1]", "seeds: [0, 1, 7]")
-    out = project.run("train", "--model", MODEL)
+    out = project.train()
     assert f"seed 7 epoch 1/{EPOCHS}" in out
     assert "seed 0 epoch" not in out
     for name, content in trained.results().items():
@@ -135,7 +135,7 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(project, train
     shutil.copytree(trained.folder / ".scratch", project.folder / ".scratch")
     checkpoint = next((project.folder / ".scratch" / MODEL).glob("*/seed-0.pt"))
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    out = project.run("train", "--model", MODEL, code=1)
+    out = project.run("fit", "--model", MODEL, code=1)
     assert f"{checkpoint.relative_to(project.folder)}: is damaged" in out
     assert checkpoint.stat().st_size == 1000
 
@@ -151,11 +151,11 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(project, train
 )
 def test_wrong_settings_are_one_message(project, old, new, message):
     project.change(old, new)
-    assert message in project.run("train", "--model", MODEL, code=1)
+    assert message in project.run("fit", "--model", MODEL, code=1)
 
 
 def test_missing_data_say_which_stage_to_run(tmp_path, empty_database):
-    out = Project(tmp_path / "project", empty_database).run("train", "--model", MODEL, code=1)
+    out = Project(tmp_path / "project", empty_database).run("fit", "--model", MODEL, code=1)
     assert "preprocess" in out
 
 
@@ -164,7 +164,7 @@ def test_a_server_that_is_down_costs_no_epoch(project, trained, monkeypatch):
     monkeypatch.setenv("PROJECT_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     started = time.monotonic()
-    out = project.run("train", "--model", MODEL)
+    out = project.train()
     assert "warning: " in out
     assert "127.0.0.1:9" in out
     assert time.monotonic() - started < 120

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from tests.in_process import run_stage
+from tests import in_process
+from tests.in_process import run_stage, train
 from tests.project import MODEL, Project, results
 from tests.tracking_helpers import active_runs, history
 from tsslbp.method.batches import ImageBatches
@@ -47,7 +48,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, seed: int, epoch: int) -> None:
 
 
 def train(project: Project, code: int = 0) -> None:
-    assert run_stage(project.folder, "train", "--model", MODEL) == code
+    assert in_process.train(project.folder, MODEL) == code
 
 
 def statuses(project: Project) -> dict[str, str]:
@@ -106,6 +107,8 @@ def test_a_network_that_stays_silent_fails_with_its_firing_rates(project, capsys
         )
     assert f"{MODEL}: every seed failed" in err
     assert statuses(project) == dict.fromkeys((MODEL, f"{MODEL} seed 0", f"{MODEL} seed 1"), "FAILED")
+    assert not (project.folder / "reports/runs" / MODEL).exists()  # a failure replaces nothing by itself
+    assert train(project.folder, MODEL) == 0
     record, provenance = read_record(project.folder / "reports/runs" / MODEL)
     assert record.seeds == ()
     assert all("never fired" in (seed.failed or "") for seed in provenance.seeds)

@@ -19,9 +19,10 @@ from tsslbp.method.build import NETWORK, build_loss, build_network, build_optimi
 from tsslbp.method.loop import Schedule, train_epochs
 from tsslbp.method.products import Products, onednn_is_there, resolve_products
 from tsslbp.settings import Dataset, Model, Recipe, Settings, Training, digest
+from tsslbp.storage import meaning
 from tsslbp.storage.checkpoints import TrainingState, load_state, save_weights
 from tsslbp.storage.files import checksum
-from tsslbp.storage.provenance import code_digest, device_name, git_commit, library_versions
+from tsslbp.storage.provenance import device_name, git_commit, library_versions
 from tsslbp.storage.records import DataRecord, ModelRecord, Provenance, SeedProvenance, SeedRecord
 from tsslbp.system import memory_of
 
@@ -129,7 +130,7 @@ class ModelRun:
         model = settings.model(key)
         splits, data = load_splits(processed_folder(settings, key), settings.dataset_of(key), model)
         products = resolve_products(settings.execution.products)
-        run = cls(settings, key, device, splits, data, code_digest(), products)
+        run = cls(settings, key, device, splits, data, meaning.code_meaning(model.loss.kind, device.type), products)
         return run._as_it_began() if settings.execution.products == "auto" else run
 
     def _as_it_began(self) -> "ModelRun":

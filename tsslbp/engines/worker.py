@@ -17,7 +17,7 @@ from tsslbp.engines.jobs import Job, Started
 from tsslbp.engines.messages import Batch, Broken, Packed, send_pieces
 from tsslbp.engines.work import Measured, load_job_splits, newest_state, prepare_job, refuse_other_code, train_job
 from tsslbp.method.batches import Splits
-from tsslbp.storage.provenance import code_digest
+from tsslbp.storage.meaning import code_meaning
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -46,12 +46,12 @@ def serve(connection: Connection) -> None:
     Raises:
         EOFError: it closed the pipe.
     """
-    code = code_digest()  # after the imports: of an edit in between this process may run the old code, but it never goes unseen
     splits = None
     while True:
         job = connection.recv()
         try:
-            refuse_other_code(job, code)
+            # After the imports: of an edit in between this process may run the old code, but it never goes unseen.
+            refuse_other_code(job, code_meaning(job.task.model.loss.kind, job.task.device))
             device = prepare_job(job)
             splits = splits or load_job_splits(job)
             connection.send(Started(job.seed, device))

@@ -13,14 +13,19 @@ import hashlib
 import io
 import json
 import statistics
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tsslbp.storage.files import checksum, write_text
+from tsslbp.storage.files import whole_file
 
 HISTORY_SHA256 = "history_sha256"
+RECORD_FILES = ("metrics.json", "history.csv", "provenance.json", "record.json")
+"""The files of a record, in the order in which they get their names: record.json, which names another, last."""
+FINISHED = "record"
+"""The folder beside a model's weights that holds the record of a training that came to its end; `stages.train` publishes it."""
 
 
 class RecordError(ValueError):
@@ -154,13 +159,34 @@ class Provenance(Record):
 
 
 def write_record(folder: Path, record: ModelRecord, provenance: Provenance) -> None:
-    """Write the four files of one model into `folder`, each whole or not at all; record.json, which names them, last."""
-    write_text(folder / "metrics.json", _json(metrics(record)))
+    """Write the four files of one model into `folder`; each of them is whole or not there at all."""
     history = _history_csv(record)
-    write_text(folder / "history.csv", history)
-    write_text(folder / "provenance.json", _json(provenance.model_dump(mode="json")))
     stored = record.model_dump(mode="json", exclude={"seeds": {"__all__": {"history"}}})
-    write_text(folder / "record.json", _json({**stored, HISTORY_SHA256: hashlib.sha256(history.encode()).hexdigest()}))
+    texts = {
+        "metrics.json": _json(metrics(record)),
+        "history.csv": history,
+        "provenance.json": _json(provenance.model_dump(mode="json")),
+        "record.json": _json({**stored, HISTORY_SHA256: hashlib.sha256(history.encode()).hexdigest()}),
+    }
+    _write_files(folder, {name: text.encode() for name, text in texts.items()})
+
+
+def publish_record(source: Path, target: Path) -> tuple[ModelRecord, Provenance]:
+    """Copy a record to where it is in git, and return it. What is at `target` stays as it is until all of the new one is on the disk.
+
+    Raises:
+        RecordError: a file of the source is missing or damaged; the message names it.
+        WriteError: a file cannot be written.
+    """
+    found = read_record(source)
+    _write_files(target, {name: (source / name).read_bytes() for name in RECORD_FILES})
+    return found
+
+
+def _write_files(folder: Path, contents: dict[str, bytes]) -> None:
+    with ExitStack() as files:
+        for name in reversed(RECORD_FILES):  # what is opened first gets its name last
+            files.enter_context(whole_file(folder / name)).write_bytes(contents[name])
 
 
 def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
@@ -173,7 +199,7 @@ def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
     stored = _read_json(folder / "record.json")
     try:
         # A kill between the two files leaves a history and a record that do not belong together.
-        if stored.pop(HISTORY_SHA256) != checksum(folder / "history.csv", "sha256"):
+        if stored.pop(HISTORY_SHA256) != _text_sha256(folder / "history.csv"):
             raise RecordError(f"{folder}: history.csv and record.json do not belong together; restore both from git or run the model again")
         for seed in stored["seeds"]:
             seed["history"] = histories.get(seed["seed"], [])
@@ -189,6 +215,11 @@ def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
                 f"{folder / 'history.csv'}: the epochs of seed {seed.seed} are not 1, 2, 3 ...; restore the file from git or run the model again"
             )
     return record, provenance
+
+
+def _text_sha256(path: Path) -> str:
+    """The checksum of a text file with the line ends that it was written with; a checkout may have made others of them."""
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def metrics(record: ModelRecord) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""Stage `fit`: every seed of one model, each going on from its last complete epoch: `python -m stages.fit --model mnist-cnn`.
+
+It writes the weights to `<folders.checkpoints>/<model>/` and, when all is done, the finished record beside them; `stages.train` publishes
+that. So whatever ends this stage early, what was published before is as it was.
+"""
+
+import argparse
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.common import only_training, run, tracking_folder, warn, weights_of
+from stages.conditions import changed_since, conditions, refuse_outdated_meaning
+from stages.tracking_context import model_context
+from tsslbp.settings import Settings
+from tsslbp.storage.provenance import UNKNOWN, git_commit
+from tsslbp.storage.records import FINISHED, write_record
+
+if TYPE_CHECKING:
+    from tsslbp.experiment import ModelRun, Outcome
+    from tsslbp.tracking import LiveLog, ModelContext
+
+
+def main(settings: Settings, options: argparse.Namespace) -> None:
+    """Train a model."""
+    settings.model(options.model)
+    refuse_outdated_meaning(options.params, settings, options.model)
+    with only_training(settings, options.model):
+        _fit(settings, options.model, options.params)
+
+
+def _fit(settings: Settings, key: str, params: Path) -> None:
+    from tsslbp.system import pick_device
+
+    kind = pick_device(settings.execution.device).type
+    before = conditions(settings, key, kind)
+    # The method is imported after that look at its files, so that an edit in between does not pass unseen.
+    from stages.seeds import train_seeds
+    from tsslbp.experiment import ModelRun
+    from tsslbp.method.numerics import prepare_device
+    from tsslbp.tracking import LiveLog, tracking_store
+
+    model = ModelRun.open(settings, key, prepare_device(settings.execution))
+    for note in model.data.subset:
+        warn(f"{key}: these are NOT the official data of {model.data.title}, but {note}")
+    if git_commit(Path.cwd()) == UNKNOWN:
+        warn(f"{key}: git names no commit of this folder, so the record says {UNKNOWN!r} where its code's would stand")
+    finished = settings.folders.checkpoints / key / FINISHED
+    if finished.exists():
+        shutil.rmtree(finished)  # it is of the weights that are about to be replaced
+    store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
+    context = model_context(settings, params, key)
+    with LiveLog(store, warn, remedy=f"python -m stages.report --params {params}") as log:
+        outcomes = train_seeds(model, log, context, warn)
+        changed = changed_since(before, params, key, kind)
+        if not changed:
+            write_record(finished, model.record(outcomes), model.provenance(outcomes))
+        _log_model(model, outcomes, log, context)
+    if changed:
+        raise ValueError(
+            f"{key}: changed while it was trained: {'; '.join(changed)}. Nothing is published, for DVC would file it under what is there now. "
+            "The finished epochs are kept: with the old state again the same command goes on from them, with the new one it trains anew"
+        )
+    _say_failure(settings, key, params, outcomes)
+
+
+def _log_model(model: "ModelRun", outcomes: "list[Outcome]", log: "LiveLog", context: "ModelContext") -> None:
+    """Log the run of the model as a whole."""
+    from tsslbp.tracking import tracked_run
+
+    record, provenance = model.record(outcomes), model.provenance(outcomes)
+    if record.seeds:
+        log.model(record, provenance, partial(weights_of, model.settings), context)
+        return
+    first = outcomes[0].provenance
+    log.fail(tracked_run(record, first.seed, model.run_id(first.seed), first, context).parent(), f"every seed failed: {first.failed}")
+
+
+def _say_failure(settings: Settings, key: str, params: Path, outcomes: "list[Outcome]") -> None:
+    """Raise a ValueError where every seed failed; of a study's variant that is a finding, and the study goes on."""
+    if any(outcome.record for outcome in outcomes):
+        return
+    message = f"{key}: every seed failed; the messages above say how"
+    if settings.base is None:
+        raise ValueError(
+            f"{message}. What was published before is as it was; `python -m stages.train --params {params} --model {key}` publishes the failure"
+        )
+    warn(message)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m stages.fit", description="Train every seed of one model.")
+    parser.add_argument("--model", required=True, help="a key of `models` in the settings")
+    run(main, parser)
