@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from stages.output import unfailing_output
-from tsslbp.settings import Settings, SettingsError, load_settings
+from tsslbp.limits import usable_cores
+from tsslbp.settings import Execution, Settings, SettingsError, load_settings
 from tsslbp.storage.files import WriteError
 from tsslbp.storage.locks import only_process
 

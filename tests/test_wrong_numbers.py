@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tests import in_process
-from tests.in_process import run_stage, train
+from tests.in_process import run_stage
 from tests.project import MODEL, Project, results
 from tests.tracking_helpers import active_runs, history
 from tsslbp.method.batches import ImageBatches
