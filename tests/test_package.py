@@ -20,8 +20,10 @@ import tsslbp
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-MODULES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+MODULES = {"pillow": "PIL", "pyyaml": "yaml", "ruamel-yaml": "ruamel", "scikit-learn": "sklearn"}
 """Distributions whose module has another name."""
+BROUGHT = {"triton", "pydantic_core"}
+"""What PyTorch (where there is a GPU) and pydantic bring as parts of themselves."""
 COMMANDS = {"dvc", "hatchling", "mypy", "ruff", "pytest-xdist", "pandas-stubs", "scipy-stubs"}
 """What is run or read by a tool and imported by nothing here; type stubs (types-*) besides."""
 BESIDE = {"ray": "tsslbp/engines", "export": "tsslbp/export"}
@@ -32,7 +34,7 @@ LIBRARY = ("__init__.py", "architecture.py", "measures.py", "system.py", "method
 
 def names(requirements: list[str]) -> set[str]:
     """The distributions of requirements such as "torch>=2.5"."""
-    return {re.split(r"[<>=!~ ;\[]", requirement, maxsplit=1)[0].lower() for requirement in requirements}
+    return {re.sub(r"[-_.]+", "-", re.split(r"[<>=!~ ;\[]", requirement, maxsplit=1)[0].lower()) for requirement in requirements}
 
 
 def modules(distributions: set[str]) -> set[str]:
@@ -99,9 +101,15 @@ def test_the_wheel_leaves_nothing_behind_in_the_checkout(wheel):
 
 def test_its_metadata_say_what_it_needs(metadata):
     plain = {line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
-    assert names(list(plain)) == {"torch", "numpy", "numba", "pydantic", "pyyaml", "safetensors"}
+    assert names(list(plain)) == {"torch", "numpy", "numba", "pydantic", "ruamel-yaml", "safetensors"}
     assert set(metadata.get_all("Provides-Extra")) == {"pipeline", "ray", "export", "bench", "dev"}
     assert (metadata["Version"], metadata["License-Expression"]) == (tsslbp.__version__, "MIT")
+
+
+def test_readme_names_the_dependencies():
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    (listed,) = re.findall(r"with six dependencies: ([^.]*(?:\.yaml)?[^.]*)\.", text)
+    assert names(re.split(r", | and ", listed)) == names(PROJECT["dependencies"])
 
 
 def test_it_runs_the_readmes_example_when_installed_elsewhere(wheel, tmp_path):
@@ -178,13 +186,13 @@ def test_the_spin_count_is_set_and_a_value_of_ones_own_stays():
 
 
 def test_the_library_imports_its_own_dependencies_alone():
-    needed = imported(*(ROOT / "tsslbp" / name for name in LIBRARY)) - {"triton"}  # PyTorch brings it, where there is a GPU
+    needed = imported(*(ROOT / "tsslbp" / name for name in LIBRARY)) - BROUGHT
     assert needed - {"filelock"} <= modules(names(PROJECT["dependencies"]))
 
 
 def test_every_module_that_is_imported_is_named():
     named = modules(names(PROJECT["dependencies"] + [line for extra in EXTRAS.values() for line in extra]))
-    assert imported(ROOT / "tsslbp", ROOT / "stages", ROOT / "benchmarks", ROOT / "tests") - {"triton"} <= named
+    assert imported(ROOT / "tsslbp", ROOT / "stages", ROOT / "benchmarks", ROOT / "tests") - BROUGHT <= named
 
 
 @pytest.mark.parametrize("extra", [None, *EXTRAS])
@@ -197,11 +205,11 @@ def test_every_dependency_that_is_named_is_used(extra):
 
 
 def test_the_lock_pins_every_dependency_but_those_of_the_benchmark():
-    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in (ROOT / "requirements.lock").read_text().splitlines()}
+    pinned = names((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
     asked = names(PROJECT["dependencies"] + [line for name, extra in EXTRAS.items() if name != "bench" for line in extra])
     assert asked <= pinned
 
 
 def test_the_benchmarks_libraries_are_pinned():
-    pinned = {line.partition("==")[0] for line in (ROOT / "requirements-bench.txt").read_text().splitlines()}
+    pinned = names((ROOT / "requirements-bench.txt").read_text(encoding="utf-8").splitlines())
     assert names(EXTRAS["bench"]) <= pinned

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
-    from tsslbp import architecture, data, method, report, settings, storage, tracking
+    from tsslbp import architecture, data, figures, method, report, settings, storage, tracking
     from tsslbp.method.build import load_network
     from tsslbp.method.losses.count import CountLoss
     from tsslbp.method.losses.kernel import KernelLoss
@@ -38,6 +38,7 @@ __all__ = [
     "architecture",
     "data",
     "evaluate",
+    "figures",
     "lif",
     "load_network",
     "make_optimizer",
