@@ -26,8 +26,8 @@ BROUGHT = {"triton", "pydantic_core"}
 """What PyTorch (where there is a GPU) and pydantic bring as parts of themselves."""
 COMMANDS = {"dvc", "hatchling", "mypy", "ruff", "pytest-xdist", "pandas-stubs", "scipy-stubs"}
 """What is run or read by a tool and imported by nothing here; type stubs (types-*) besides."""
-BESIDE = {"ray": "tsslbp/engines", "export": "tsslbp/export"}
-"""Extras that one folder alone needs."""
+BESIDE = {"ray": "tsslbp/engines/ray.py", "export": "tsslbp/export"}
+"""Extras that one place alone needs."""
 LIBRARY = ("__init__.py", "architecture.py", "measures.py", "system.py", "method", "settings", "storage")
 """The part of the package that works without any extra."""
 
