@@ -73,9 +73,6 @@ ablation: $(READY) repository ## run the study: what does each part of the metho
 	dvc repro studies/ablation/dvc.yaml
 	dvc repro --single-item --force report
 
-digest: $(READY) ## write down what the method's code means, after a change of it: meaning.json
-	for params in params.yaml quickstart/params.yaml studies/*/params.yaml; do python -m stages.digest --params $$params; done
-
 raster: $(READY) ## compute what the report's picture of one N-MNIST recording shows
 	python -m stages.raster
 

@@ -20,19 +20,21 @@ import tsslbp
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-MODULES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+MODULES = {"pillow": "PIL", "pyyaml": "yaml", "ruamel-yaml": "ruamel", "scikit-learn": "sklearn"}
 """Distributions whose module has another name."""
+BROUGHT = {"triton", "pydantic_core"}
+"""What PyTorch (where there is a GPU) and pydantic bring as parts of themselves."""
 COMMANDS = {"dvc", "hatchling", "mypy", "ruff", "pytest-xdist", "pandas-stubs", "scipy-stubs"}
 """What is run or read by a tool and imported by nothing here; type stubs (types-*) besides."""
-BESIDE = {"ray": "tsslbp/engines", "export": "tsslbp/export"}
-"""Extras that one folder alone needs."""
+BESIDE = {"ray": "tsslbp/engines/ray.py", "export": "tsslbp/export"}
+"""Extras that one place alone needs."""
 LIBRARY = ("__init__.py", "architecture.py", "measures.py", "system.py", "method", "settings", "storage")
 """The part of the package that works without any extra."""
 
 
 def names(requirements: list[str]) -> set[str]:
     """The distributions of requirements such as "torch>=2.5"."""
-    return {re.split(r"[<>=!~ ;\[]", requirement, maxsplit=1)[0].lower() for requirement in requirements}
+    return {re.sub(r"[-_.]+", "-", re.split(r"[<>=!~ ;\[]", requirement, maxsplit=1)[0].lower()) for requirement in requirements}
 
 
 def modules(distributions: set[str]) -> set[str]:
@@ -99,9 +101,15 @@ def test_the_wheel_leaves_nothing_behind_in_the_checkout(wheel):
 
 def test_its_metadata_say_what_it_needs(metadata):
     plain = {line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
-    assert names(list(plain)) == {"torch", "numpy", "numba", "pydantic", "pyyaml", "safetensors"}
+    assert names(list(plain)) == {"torch", "numpy", "numba", "pydantic", "ruamel-yaml", "safetensors"}
     assert set(metadata.get_all("Provides-Extra")) == {"pipeline", "ray", "export", "bench", "dev"}
     assert (metadata["Version"], metadata["License-Expression"]) == (tsslbp.__version__, "MIT")
+
+
+def test_readme_names_the_dependencies():
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    (listed,) = re.findall(r"with six dependencies: ([^.]*(?:\.yaml)?[^.]*)\.", text)
+    assert names(re.split(r", | and ", listed)) == names(PROJECT["dependencies"])
 
 
 def test_it_runs_the_readmes_example_when_installed_elsewhere(wheel, tmp_path):
@@ -133,12 +141,15 @@ def test_every_public_name_works_without_the_extras():
     """Each name is used in a process where no module of an extra can be imported."""
     absent = sorted(modules(names([line for extra in EXTRAS.values() for line in extra])) - {"filelock"})  # PyTorch imports filelock itself
     code = f"""
-import importlib.abc, sys
-class Absent(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {absent}:
-            raise ModuleNotFoundError(name, name=name)
-sys.meta_path.insert(0, Absent())
+import sys
+from importlib.machinery import PathFinder
+
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in {absent} else PathFinder.find_spec(name, path, target)
+
+sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sys.meta_path]
 import tsslbp
 print(all(getattr(tsslbp, name) is not None for name in {sorted(set(tsslbp._HOMES))}))
 print(tsslbp.data.events.read_events.__name__)
@@ -175,13 +186,13 @@ def test_the_spin_count_is_set_and_a_value_of_ones_own_stays():
 
 
 def test_the_library_imports_its_own_dependencies_alone():
-    needed = imported(*(ROOT / "tsslbp" / name for name in LIBRARY)) - {"triton"}  # PyTorch brings it, where there is a GPU
+    needed = imported(*(ROOT / "tsslbp" / name for name in LIBRARY)) - BROUGHT
     assert needed - {"filelock"} <= modules(names(PROJECT["dependencies"]))
 
 
 def test_every_module_that_is_imported_is_named():
     named = modules(names(PROJECT["dependencies"] + [line for extra in EXTRAS.values() for line in extra]))
-    assert imported(ROOT / "tsslbp", ROOT / "stages", ROOT / "benchmarks", ROOT / "tests") - {"triton"} <= named
+    assert imported(ROOT / "tsslbp", ROOT / "stages", ROOT / "benchmarks", ROOT / "tests") - BROUGHT <= named
 
 
 @pytest.mark.parametrize("extra", [None, *EXTRAS])
@@ -194,11 +205,11 @@ def test_every_dependency_that_is_named_is_used(extra):
 
 
 def test_the_lock_pins_every_dependency_but_those_of_the_benchmark():
-    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in (ROOT / "requirements.lock").read_text().splitlines()}
+    pinned = names((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
     asked = names(PROJECT["dependencies"] + [line for name, extra in EXTRAS.items() if name != "bench" for line in extra])
     assert asked <= pinned
 
 
 def test_the_benchmarks_libraries_are_pinned():
-    pinned = {line.partition("==")[0] for line in (ROOT / "requirements-bench.txt").read_text().splitlines()}
+    pinned = names((ROOT / "requirements-bench.txt").read_text(encoding="utf-8").splitlines())
     assert names(EXTRAS["bench"]) <= pinned
