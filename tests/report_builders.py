@@ -33,6 +33,12 @@ def study_settings() -> dict[str, Settings]:
     return {path.parent.name: study for path, study in load_studies(PARAMS).items()}
 
 
+def sample_studies() -> dict[str, Settings]:
+    """Studies of the published protocol that stay as they are, whatever the project studies."""
+    folder = Path(__file__).parent / "report_studies"
+    return {name: load_settings(folder / f"{name}.yaml") for name in ("recipes", "ablation")}
+
+
 def study_base_runs(base: Settings) -> dict[str, Run]:
     """Runs of the base beside which studies stand: a published row in full, and the mixed ones."""
     return mixed_runs(base) | {"fashion-mlp": make_run(base, "fashion-mlp", epochs=100, plateau=89.3)}

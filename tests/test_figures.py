@@ -10,7 +10,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.image import imread
 
-from tests.report_builders import make_run, mixed_runs, settings
+from tests.report_builders import make_run, mixed_runs, sample_studies, settings
 from tsslbp.figures.canvas import BLUE, DOTS_PER_INCH, WIDTH_INCHES
 from tsslbp.figures.confusion import confusion_matrix
 from tsslbp.figures.curves import firing_curves, layer_names, learning_curves, training_curves
@@ -19,6 +19,11 @@ from tsslbp.figures.raster import SAMPLE, Raster, draw_raster, sample
 from tsslbp.report.gallery import ablation, comparison, draw_pictures
 from tsslbp.report.rows import make_rows
 from tsslbp.report.studies.ablation import variants
+
+
+@pytest.fixture(scope="module")
+def studies():
+    return sample_studies()
 
 
 @pytest.fixture(scope="module")

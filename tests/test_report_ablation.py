@@ -2,10 +2,15 @@
 
 import pytest
 
-from tests.report_builders import make_run, study_runs
+from tests.report_builders import make_run, sample_studies, study_runs
 from tsslbp.report.studies.ablation import variants
 from tsslbp.report.studies.answers import ablation_answers
 from tsslbp.settings import SettingsError
+
+
+@pytest.fixture(scope="module")
+def studies():
+    return sample_studies()
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +111,8 @@ def test_variants_of_one_recipe_are_told_apart_by_their_settings(studies, base):
     shown = variants(study.model_copy(update={"models": {**models, "mnist-cnn-wider": wider}}), {}, base, {})
     assert [each.name for each in shown] == [
         "unchanged",
-        "gradient surrogate",
-        "threshold 0.5, dropout 0.1, gradient surrogate",
+        "surrogate alone, gradient surrogate",
+        "surrogate alone, threshold 0.5, dropout 0.1, gradient surrogate",
     ]
 
 
@@ -122,6 +127,20 @@ def test_where_a_study_has_no_unchanged_model_the_bases_run_is_cut_to_its_extent
     assert (unchanged.row.seeds, unchanged.row.epochs) == (1, 5)
     assert bf16.difference.values == (own[0].seeds[0].best - max(epoch.test_accuracy for epoch in whole[0].seeds[0].history[:5]),)
     assert not any(each.was_run for each in (variant.row for variant in variants(study, {}, base, {})))
+
+
+def test_an_unchanged_model_that_waits_to_be_run_is_the_bases_run_until_then(studies, base):
+    study = studies["ablation"]
+    own = make_run(study, "fashion-mlp-surrogate", epochs=15)
+    whole = make_run(base, "fashion-mlp", epochs=20)
+    found = {
+        each.name: each
+        for each in variants(study, {"fashion-mlp-surrogate": own}, base, {"fashion-mlp": whole})
+        if each.like == "fashion-mlp"
+    }
+    assert (found["unchanged"].from_base, found["unchanged"].row.epochs) == (True, 15)
+    assert len(found["surrogate alone"].difference.seeds) == 5
+    assert sum(each.effect == "unchanged" for each in found.values()) == 1
 
 
 def test_runs_of_other_code_or_data_are_told_apart(studies, base):

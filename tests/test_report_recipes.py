@@ -2,9 +2,15 @@
 
 import pytest
 
-from tests.report_builders import make_run, study_runs
+from tests.report_builders import make_run, sample_studies, study_runs
 from tsslbp.report.studies.recipes import recipe_answers, recipe_rows
 from tsslbp.report.studies.variants import cut
+from tsslbp.settings import Augmentation
+
+
+@pytest.fixture(scope="module")
+def studies():
+    return sample_studies()
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +73,19 @@ def test_only_runs_like_the_published_ones_speak_for_a_recipe(recipes):
 def test_recipes_that_were_not_run_are_named(base, studies):
     rows = recipe_rows(studies["recipes"], {}, base, {})
     assert recipe_answers(rows)[1] == "mnist-cnn, published 99.50 ± 0.02: not run: 2021-03, 2020-10."
+
+
+def test_augmentation_and_selection_are_settings_like_any_other(base, studies):
+    """Two variants of one recipe keep their names apart, in results.csv too."""
+    study = studies["recipes"]
+    older = study.models["mnist-cnn-2020-10"]
+    models = {
+        "mnist-cnn-2020-10": older,
+        "mnist-cnn-crop": older.model_copy(update={"augmentation": Augmentation(crop=2, flip=True)}),
+        "mnist-cnn-held-out": base.models["mnist-cnn"].model_copy(update={"selection": "held-out", "like": "mnist-cnn"}),
+    }
+    found = recipe_rows(study.model_copy(update={"models": models}), {}, base, {})
+    names = [each.row.recipe for each in found]
+    assert names[0] == "2021-03" and names[3] == "selection held-out" and len(set(names)) == 4
+    assert names[2].startswith("2020-10, ") and "crop 2, flip true" in names[2]
+    assert "selection held-out" in found[3].row.variant and "selection test" in found[0].row.variant

@@ -129,7 +129,7 @@ def _recipes(found: Sequence[RecipeRow]) -> list[Picture]:
     if not any(each.row.was_run for each in found if not each.from_base):
         return []
     # A recipe may be there whole and cut to the extent of another.
-    names = [f"{each.row.model}, {each.name}, {each.row.extent or 'not run'}" for each in found]
+    names = [f"{each.row.model}, {each.row.recipe}, {each.row.extent or 'not run'}" for each in found]
     return [comparison([each.row for each in found], names, "recipes")]
 
 
@@ -170,11 +170,12 @@ def _fitted(lines: Sequence[Line]) -> list[Line]:
 def _ablation_caption(model: str, shown: Sequence[Variant]) -> str:
     rows = [variant.row for variant in shown]
     subset = [departure for row in rows for departure in row.departures if departure.startswith(SUBSET)]
-    epochs = max(row.epochs for row in rows)
-    data = "; ".join(dict.fromkeys((f"{rows[0].dataset_title}, {epochs} epochs, {rows[0].origin.data_checksum[:10]}", *subset)))
+    epochs = sorted({row.epochs for row in rows if row.was_run})
+    span = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    data = "; ".join(dict.fromkeys((f"{rows[0].dataset_title}, {span} epochs, {rows[0].origin.data_checksum[:10]}", *subset)))
     commits = ", ".join(dict.fromkeys(row.origin.git_commit[:10] or "unknown" for row in rows))
     counts = ", ".join(f"{variant.name} (n = {len(variant.difference.seeds)})" for variant in shown if variant.difference)
     return (
-        f"Variants of {model} minus the unchanged one, paired by seed: mean with 95 % Student interval, filled where it excludes 0; small "
+        f"Variants of {model} minus the unchanged one over as many epochs, paired by seed: mean with 95 % Student interval, filled where it excludes 0; small "
         f"dots, single seeds; an arrow: beyond the frame. Data: {data}. Pairs: {counts}. Commit {commits}."
     )

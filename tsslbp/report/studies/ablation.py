@@ -54,7 +54,7 @@ def variants(
     base_runs: Mapping[str, Run],
     present_code: Mapping[str, str] | None = None,
 ) -> tuple[Variant, ...]:
-    """Every model of the study, the unchanged one of each group first; where a group has none, it is the base's own, cut to their extent.
+    """Every model of the study, the unchanged one of each group first; where that was not run, it is the base's own, cut to their extent.
 
     Raises:
         SettingsError: a group has two unchanged models.
@@ -65,11 +65,11 @@ def variants(
     for like, keys in groups(study).items():
         names = variant_names(study, keys, base, like)
         unchanged = _unchanged(study, like, names)
-        if unchanged is None:
+        if unchanged is None or unchanged not in runs:
             reference, row = _from_base(study, keys, base, like, base_runs.get(like))
             found.append(replace(_variant(like, "", row, (reference, reference)), from_base=True))
         else:
-            reference = runs.get(unchanged)
+            reference = runs[unchanged]
             found.append(_variant(like, "", rows[unchanged], (reference, reference)))
         for key in (key for key in keys if key != unchanged):
             row = replace(rows[key], variant=described(study, key, changed(study, [key], base, like)))

@@ -21,7 +21,7 @@ class Studies:
 
     def labelled(self) -> list[tuple[str, ResultRow]]:
         """The rows of the studies' own runs, with a name that no other row of the report has."""
-        recipes = [(f"{each.row.model}, {each.name}", each.row) for each in self.recipes if not each.from_base]
+        recipes = [(f"{each.row.model}, {each.row.recipe}", each.row) for each in self.recipes if not each.from_base]
         return [*recipes, *((f"{each.like}, {each.name} (ablation)", each.row) for each in self.ablation if not each.from_base)]
 
 

@@ -17,13 +17,11 @@ class RecipeRow:
     """One recipe on one published row.
 
     Attributes:
-        name: of the recipe; where only other settings differ from the published row's, these.
-        row: as in the tables; `row.model` is the published row's model, `row.variant` the values of all settings in which the
-            recipes of this row differ.
+        row: as in the tables; `row.model` is the published row's model, `row.recipe` what tells it from the others of this model, see
+            `variants.variant_names`, and `row.variant` the values of all settings in which they differ.
         from_base: whether these are the pipeline's own runs, whole or cut to the extent of the others.
     """
 
-    name: str
     row: ResultRow
     from_base: bool
 
@@ -51,8 +49,8 @@ def recipe_rows(
         names = changed(study, keys, base, like)
         found += _base_rows(study, keys, base, like, base_runs.get(like), described(base, like, names))
         for key, name in variant_names(study, keys, base, like).items():
-            row = replace(rows[key], model=like, variant=described(study, key, names))
-            found.append(RecipeRow(name or row.recipe, row, False))
+            row = replace(rows[key], model=like, recipe=name or rows[key].recipe, variant=described(study, key, names))
+            found.append(RecipeRow(row, False))
     return tuple(found)
 
 
@@ -62,7 +60,7 @@ def _base_rows(study: Settings, keys: Sequence[str], base: Settings, like: str, 
     short = _base_row(base, like, cut(whole, seeds, max(study.model(key).epochs for key in keys)))
     long = _base_row(base, like, whole)
     shown = [short] if long.extent == short.extent else [long, short]
-    return [RecipeRow(base.model(like).recipe, replace(row, variant=settings), True) for row in shown]
+    return [RecipeRow(replace(row, variant=settings), True) for row in shown]
 
 
 def _base_row(base: Settings, like: str, run: Run | None) -> ResultRow:
@@ -78,14 +76,14 @@ def recipe_answers(rows: Sequence[RecipeRow]) -> tuple[str, ...]:
 def _answer(rows: Sequence[RecipeRow]) -> str:
     """Only runs as many and as long as the published ones speak for or against a recipe."""
     told = [each for each in rows if each.row.follows_protocol and each.row.is_compared]
-    settled = {each.name for each in told}
-    short = [each for each in rows if each.row.was_run and each.name not in settled]
-    verdicts = {each.name: each.row.comparison.verdict for each in told}
+    settled = {each.row.recipe for each in told}
+    short = [each for each in rows if each.row.was_run and each.row.recipe not in settled]
+    verdicts = {each.row.recipe: each.row.comparison.verdict for each in told}
     parts = {
         "consistent with": [name for name, verdict in verdicts.items() if verdict == "consistent"],
         "inconsistent with": [f"{name} ({verdict})" for name, verdict in verdicts.items() if verdict != "consistent"],
-        "too few runs, epochs or data to tell for": list(dict.fromkeys(f"{each.name} ({each.row.extent})" for each in short)),
-        "not run:": list(dict.fromkeys(each.name for each in rows if not each.row.was_run)),
+        "too few runs, epochs or data to tell for": list(dict.fromkeys(f"{each.row.recipe} ({each.row.extent})" for each in short)),
+        "not run:": list(dict.fromkeys(each.row.recipe for each in rows if not each.row.was_run)),
     }
     findings = "; ".join(f"{what} {', '.join(names)}" for what, names in parts.items() if names)
     return f"{rows[0].row.model}, published {spread(rows[0].row.published)}: {findings}."

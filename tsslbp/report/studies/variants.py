@@ -31,14 +31,15 @@ def described(settings: Settings, key: str, names: Sequence[str]) -> str:
 def variant_names(study: Settings, keys: Sequence[str], base: Settings, like: str) -> dict[str, str]:
     """What each model of a group is called beside the base's, "" for one that is the base's.
 
-    By its recipe where no other has it, otherwise by its differing settings.
+    By its recipe, with its differing settings where another has the same recipe; by these alone where the recipe is the base's.
     """
     names: dict[str, str] = {}
     recipes = [base.model(like).recipe, *(study.model(key).recipe for key in keys)]
     for key in keys:
         recipe = study.model(key).recipe
         settings = described(study, key, changed(study, [key], base, like))
-        names[key] = recipe if settings and recipes.count(recipe) == 1 else settings
+        alone = recipe if recipes.count(recipe) == 1 else f"{recipe}, {settings}"
+        names[key] = settings if not settings or recipe == base.model(like).recipe else alone
     return names
 
 

@@ -38,7 +38,7 @@ def effect_cell(variant: Variant) -> Cell:
 
 
 RECIPES: tuple[Column[RecipeRow], ...] = (
-    Column("recipe", "Recipe", lambda each: each, lambda each: _named(each.name, each.row.variant), READERS),
+    Column("recipe", "Recipe", lambda each: each, lambda each: _named(each.row.recipe, each.row.variant), READERS),
     Column("published_mean", "Published", lambda each: each.row.published.mean, numeral, READERS, "number"),
     Column("best_mean", "Reproduced", lambda each: each.row.best and each.row.best.mean, numeral, READERS, "number"),
     Column("best_std", "Stddev", lambda each: each.row.best and each.row.best.std, numeral, READERS, "number"),
