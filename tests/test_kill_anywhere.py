@@ -223,7 +223,7 @@ def shown(project: Project, folder: Path) -> dict[str, Any]:
     shutil.copy(project.folder / "mlflow.db", folder / "mlflow.db")
     found = contents(tracking_store(folder))
     for name, (status, _, _, parameters, tags, metrics, files, data) in found.items():
-        metrics.pop("samples_per_second", None)
+        metrics.pop("speed/samples_per_second", None)
         found[name] = status, parameters, tags, metrics, files, data
     return found
 
@@ -259,7 +259,7 @@ def test_mlflow_holds_each_seed_once_and_each_epoch_once(killed: Project, logged
     assert set(undisturbed) == {MODEL, f"{MODEL} seed 0", f"{MODEL} seed 1"}
     for seed in (0, 1):
         metrics = undisturbed[f"{MODEL} seed {seed}"][3]
-        for metric in ("train_loss", "train_accuracy", "test_accuracy", "firing_rate_1"):
+        for metric in ("loss/train", "accuracy/train", "accuracy/test", "firing_rate/1"):
             assert [step for step, _ in metrics[metric]] == list(range(1, EPOCHS + 1))
     assert logged == undisturbed
     (tmp_path / "again").mkdir()

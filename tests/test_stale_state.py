@@ -131,10 +131,12 @@ def test_the_models_run_in_mlflow_sums_up_the_present_seeds(project, monkeypatch
     project.change("learning_rate: 0.0005", "learning_rate: 0.001")
     train(project)
     client = client_of(tracking_store(project.folder))
-    (parent,) = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id], f"attributes.run_name = '{MODEL}'")
+    found = client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id], f"attributes.run_name = '{MODEL}'")
+    parents = {parent.data.params["learning_rate"]: parent.data.metrics for parent in found}
     metrics = json.loads((project.folder / "reports/runs" / MODEL / "metrics.json").read_text())
-    assert parent.data.metrics["best_mean"] == metrics["best_mean"]
-    assert parent.data.metrics["final_mean"] == metrics["final_mean"]
+    assert set(parents) == {"0.0005", "0.001"}, "each of the settings has a run of its own"
+    assert parents["0.001"]["best_mean"] == metrics["best_mean"] != parents["0.0005"]["best_mean"]
+    assert parents["0.001"]["final_mean"] == metrics["final_mean"]
 
 
 def test_restored_settings_bring_the_old_results_back_without_training(project, past, capsys):
