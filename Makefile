@@ -11,6 +11,8 @@ VENV := .venv
 EXTRAS := pipeline,ray,export,dev
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+JAX_VENV := .venv-jax
+JAX_READY := $(JAX_VENV)/.ready
 # Two files at a time, since a slow test mostly waits for processes to start and end. In their own order: the files with the
 # longest tests have few of them, and would otherwise run last, alone.
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -36,6 +38,11 @@ $(READY): requirements.lock
 
 $(BENCH_READY): $(READY) requirements-bench.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps -r requirements-bench.txt
+	touch $@
+
+$(JAX_READY): requirements-jax.txt
+	$(PYTHON) -m venv $(JAX_VENV)
+	$(JAX_VENV)/bin/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps -r requirements-jax.txt
 	touch $@
 
 repository:
@@ -88,7 +95,7 @@ ui: $(READY) ## browse the runs in MLflow on 127.0.0.1 (PORT=5000)
 quickstart-ui: $(READY) ## browse the quickstart's runs
 	python -m stages.ui --params quickstart/params.yaml --port $(PORT)
 
-bench: $(BENCH_READY) ## measure training speed beside other libraries: leave the machine alone meanwhile
+bench: $(BENCH_READY) $(JAX_READY) ## measure training speed beside other libraries: leave the machine alone meanwhile
 	python -m benchmarks
 
 lock: $(READY) ## write requirements.lock anew from pyproject.toml

@@ -1,8 +1,8 @@
-"""Measure this project beside its peers and beside the dense limit; write reports/benchmark.
+"""Measure this project beside its peers and beside the lower bound; write reports/benchmark.
 
     python -m benchmarks
     python -m benchmarks --quick
-    python -m benchmarks --cases mnist-cnn linear-lif-512 scaling-time --contestants tsslbp dense
+    python -m benchmarks --cases mnist-cnn linear-lif-512 scaling-time --implementations tsslbp lower-bound
 
 A run of everything writes <reports>/benchmark; a shortened one <scratch>/benchmark, unless --output says otherwise.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks import run
+from benchmarks.arguments import positive
 from benchmarks.machine import available_threads
 from benchmarks.roster import ROSTER
 from stages.display import ScreenProgress
@@ -22,13 +23,13 @@ from tsslbp.settings import load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run from the command line; returns the exit code: 0 done, 1 an expected error or a contestant that failed, 130 interrupted."""
+    """Run from the command line; returns the exit code: 0 done, 1 an expected error or an implementation that failed, 130 interrupted."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         settings = load_settings(options.params)
-        entries = [ROSTER[name] for name in options.contestants or ROSTER]
+        entries = [ROSTER[name] for name in options.implementations or ROSTER]
         plan = run.Plan(settings, options.cases, entries, options.threads or available_threads(), options.quick, options.repetitions)
         folder = options.output or (settings.folders.scratch if plan.shortened else settings.folders.reports) / "benchmark"
         good = run.run(plan, folder, given, ScreenProgress())
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure training speed beside other libraries and the dense limit."
+        prog="python -m benchmarks", description="Measure training speed beside other libraries and the lower bound."
     )
     parser.add_argument(
         "--params", type=Path, default=Path("params.yaml"), help="the settings that name the networks (default: %(default)s)"
@@ -51,20 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cases", nargs="+", metavar="CASE", help="models of the settings, lif-512, linear-lif-512 ..., scaling-time ...; default: all"
     )
-    parser.add_argument("--contestants", nargs="+", choices=list(ROSTER), metavar="NAME", help=f"of {', '.join(ROSTER)}; default: all")
-    parser.add_argument("--repetitions", type=_positive, metavar="N", help="turns of each contestant in a case, at most")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of each contestant; default: all cores")
+    parser.add_argument("--implementations", nargs="+", choices=list(ROSTER), metavar="NAME", help=f"of {', '.join(ROSTER)}; default: all")
+    parser.add_argument("--repetitions", type=positive, metavar="N", help="turns of each implementation in a case, at most")
+    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads of each implementation; default: all cores")
     parser.add_argument(
         "--quick", action="store_true", help="seconds instead of minutes: two turns of one step, smaller sweeps; for trying out"
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write results.csv, results.md and the figures")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text!r}; expected a whole number from 1 on")
-    return int(text)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

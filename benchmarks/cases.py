@@ -13,13 +13,16 @@ from tsslbp.settings import Settings, SettingsError
 NETWORKS = ("fashion-mlp", "mnist-cnn", "fashion-cnn", "nmnist-cnn-t30", "nmnist-cnn-t100", "cifar10-cnn")
 """The models of params.yaml that are measured unless the command line names others."""
 
+ROW, ROW_MODEL = "row-of-the-table", "mnist-cnn"
+"""The case of a whole row of the results table, see row_of_table.py, and its model."""
+
 LAYER_SIZES = (512, 16384)
 LAYER_BATCH, LAYER_STEPS = 16, 500
 """Sizes, batch and T of the public case: G. Lenz et al., "Spiking Neural Network (SNN) Library Benchmarks", Open
 Neuromorphic, 2023: one linear layer n -> n and one LIF layer, forward and backward."""
 HEAVY_NEURONS = 8192
 LARGE_OPERATIONS = 3e11
-"""Of a training step: a few seconds on two cores."""
+"""Operations of a training step that takes a few seconds on two cores."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class NetworkCase:
         name: as in the tables.
         settings: the whole of the settings.
         model: the model's key in them.
-        real_data: whether to take samples from data/processed where they are; otherwise they are made.
+        real_data: whether to take samples from data/processed where they are; otherwise they are synthetic.
     """
 
     heavy = False
@@ -42,7 +45,7 @@ class NetworkCase:
 
     @property
     def batch(self) -> int:
-        """Samples a step."""
+        """Samples per step."""
         return self.settings.models[self.model].batch_size
 
     @property
@@ -52,7 +55,7 @@ class NetworkCase:
 
     @property
     def title(self) -> str:
-        """What it is, for a reader."""
+        """Its description for a reader."""
         model = self.settings.models[self.model]
         return f"{model.architecture}, T = {model.time_steps}, batch {model.batch_size}"
 
@@ -93,9 +96,9 @@ class NetworkCase:
         return plan_network(model.architecture, dataset.shape, dataset.classes, model.padding)
 
     def operations(self, training: bool) -> int:
-        """Floating-point operations of the dense limit: two for a multiplication with its addition, each at all T·B samples.
+        """Floating-point operations of the lower bound: two for a multiplication with its addition, each at all T·B samples.
 
-        Training takes three products a layer, forward and one for either gradient; the first layer's input needs none.
+        Training takes three products per layer, one forward and one for each gradient; the first layer's input needs none.
         """
         total = 0
         for index, layer in enumerate(self.plan):
@@ -113,7 +116,7 @@ class LayerCase:
         name: as in the tables.
         neurons: n.
         linear: whether the product n -> n is part of it.
-        batch: samples a step.
+        batch: samples per step.
         time_steps: T.
     """
 
@@ -132,7 +135,7 @@ class LayerCase:
 
     @property
     def title(self) -> str:
-        """What it is, for a reader."""
+        """Its description for a reader."""
         what = f"linear {self.neurons:,} → {self.neurons:,} and LIF" if self.linear else f"LIF alone, {self.neurons:,} neurons"
         return f"{what}, T = {self.time_steps}, batch {self.batch}"
 
@@ -142,7 +145,7 @@ class LayerCase:
         return replace(self, linear=False)
 
     def operations(self, training: bool) -> int:
-        """Floating-point operations of the dense limit, which in training passes no gradient to the input."""
+        """Floating-point operations of the lower bound, which in training passes no gradient to the input."""
         products = (2 if training else 1) if self.linear else 0
         return products * 2 * self.neurons**2 * self.time_steps * self.batch
 
@@ -214,19 +217,29 @@ def network_cases(settings: Settings, names: Sequence[str]) -> tuple[NetworkCase
     return tuple(NetworkCase(name, settings, name) for name in names)
 
 
-def chosen(settings: Settings, names: Sequence[str] | None, quick: bool) -> tuple[tuple[Case, ...], tuple[Sweep, ...]]:
-    """The cases and sweeps of these names; None: all.
+@dataclass(frozen=True)
+class Choice:
+    """What to measure: cases, sweeps, and whether the row of the table is among it."""
+
+    cases: tuple[Case, ...]
+    sweeps: tuple[Sweep, ...]
+    row: bool
+
+
+def chosen(settings: Settings, names: Sequence[str] | None, quick: bool) -> Choice:
+    """Choose the cases and sweeps of these names; None: all.
 
     Raises:
-        SettingsError: a name that is none; the message lists those there are.
+        SettingsError: an unknown name; the message lists the known ones.
     """
     layers, all_sweeps = {case.name: case for case in layer_cases()}, {sweep.name: sweep for sweep in sweeps(settings, quick)}
+    rows = [ROW] if ROW_MODEL in settings.models else []
     if names is None:
-        names = [*(name for name in NETWORKS if name in settings.models), *layers, *all_sweeps]
-    allowed = [*settings.models, *layers, *all_sweeps]
+        names = [*(name for name in NETWORKS if name in settings.models), *layers, *all_sweeps, *rows]
+    allowed = [*settings.models, *layers, *all_sweeps, *rows]
     unknown = [name for name in names if name not in allowed]
     if unknown:
         raise SettingsError(f"--cases: unknown {', '.join(unknown)}; allowed: {', '.join(allowed)}")
     cases: list[Case] = [*network_cases(settings, [name for name in names if name in settings.models])]
     cases += [layers[name] for name in names if name in layers]
-    return tuple(cases), tuple(all_sweeps[name] for name in names if name in all_sweeps)
+    return Choice(tuple(cases), tuple(all_sweeps[name] for name in names if name in all_sweeps), ROW in names)

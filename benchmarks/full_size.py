@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.full_size_parts import Archives, preprocess, start_up, training_memory
 from benchmarks.machine import available_threads, conditions
+from benchmarks.markdown import facts, table
 from stages.display import ScreenProgress
 from tsslbp.settings import Settings, load_settings
 from tsslbp.storage.files import write_text
@@ -48,13 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"--share: got {options.share}; allowed: above 0, at most 1")
         settings = load_settings(options.params)
         folder = options.output or settings.folders.reports / "benchmark"
-        facts = conditions(available_threads(), ["benchmarks.full_size", *given], Path(__file__).parent.parent).facts
+        around = conditions(available_threads(), ["benchmarks.full_size", *given], Path(__file__).parent.parent)
         rows = measure(settings, options.params, options.archive, options.share, ScreenProgress())
     except (ValueError, OSError) as error:
         print(f"benchmarks.full_size: {error}", file=sys.stderr)
         return 1
     write_text(folder / "full-size.csv", "what,value,unit\n" + "".join(f'"{row.what}",{row.value!r},{row.unit}\n' for row in rows))
-    write_text(folder / "full-size.md", _markdown(facts, rows))
+    write_text(folder / "full-size.md", _markdown(around.facts, rows))
     print(_markdown((), rows))
     return 0
 
@@ -68,7 +69,7 @@ def measure(settings: Settings, params: Path, archive: Path, share: float, progr
         made = Archives.make(archive, Path(name), sizes, progress)
         seconds, arrays = preprocess(made, dataset, available_threads(), progress)
         rows = [
-            Row("recordings, made by repeating those of the archive with jitter", sum(sizes.values()), "recordings"),
+            Row("recordings: those of the archive repeated with jitter", sum(sizes.values()), "recordings"),
             Row("preprocessing", seconds, "s"),
             Row("arrays on disk", arrays / 1e6, "MB"),
         ]
@@ -83,11 +84,9 @@ def measure(settings: Settings, params: Path, archive: Path, share: float, progr
     return rows
 
 
-def _markdown(facts: Sequence[tuple[str, str]], rows: Sequence[Row]) -> str:
-    parts = ["# N-MNIST at its full size, and start-up\n"] if facts else []
-    parts += [f"- {name}: {value}" for name, value in facts]
-    parts += ["", "| What | Measured |", "|:--|--:|", *(f"| {row.what} | {row.value:,.1f} {row.unit} |" for row in rows)]
-    return "\n".join(parts) + "\n"
+def _markdown(pairs: Sequence[tuple[str, str]], rows: Sequence[Row]) -> str:
+    measured = table(["what", "measured"], [[row.what, f"{row.value:,.1f} {row.unit}"] for row in rows])
+    return "\n\n".join([*(["# N-MNIST at its full size, and start-up", facts(pairs)] if pairs else []), measured]) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 """The steps of `full_size`: archives of any number of recordings, their arrays, and processes that are watched from outside."""
 
+import contextlib
 import json
 import os
+import pty
+import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +19,7 @@ from typing import Self
 
 import numpy as np
 
+from benchmarks.commands import SYNTHETIC
 from tsslbp.data import recordings
 from tsslbp.data.archives import open_zip, read_entry
 from tsslbp.data.events import SENSOR, Events, read_events, write_events
@@ -24,53 +30,15 @@ from tsslbp.storage.records import DataRecord
 
 MOVE, JITTER_US = 2, 500
 """How far a repeated recording is moved, in pixels, and its events in time, in microseconds."""
-STEPS = 4
-STOPPED = 77
-"""The exit code of a process that was stopped on purpose."""
-
-_TRAIN = """
-import itertools, json, sys
-from pathlib import Path
-from benchmarks.memory_use import peak
-from tsslbp.method.build import build_loss, build_network, build_optimizer
-from tsslbp.settings import load_settings
-from tsslbp.method.batches import load_splits
-from tsslbp.method.numerics import prepare_device
-from tsslbp.method.step import evaluate, train_step
-
-params, key, processed, steps = sys.argv[1:]
-settings = load_settings(Path(params))
-prepare_device(settings.execution)
-model = settings.models[key]
-splits, _ = load_splits(Path(processed), settings.datasets[model.dataset], model)
-train, test = splits.train, splits.test
-recipe = settings.recipe_of(key)
-network, loss = build_network(model, recipe, settings.dataset_of(key), seed=0), build_loss(model, recipe)
-optimizer = build_optimizer(model, settings.training, network)
-for x, labels in itertools.islice(train.shuffled(0, 1), int(steps)):
-    train_step(network, loss, optimizer, x, labels)
-evaluate(network, itertools.islice(test.in_order(), 2))
-print(json.dumps(peak()))
-"""
-_START = """
-import runpy, sys, time
-import tsslbp.method.step as training
-
-def first(*arguments, **named):
-    step(*arguments, **named)
-    print('first step', time.time(), flush=True)
-    raise SystemExit(stopped)
-
-step, training.optimise = training.optimise, first
-stopped = int(sys.argv[3])
-sys.argv = ["fit", "--params", sys.argv[1], "--model", sys.argv[2]]
-runpy.run_module("stages.fit", run_name="__main__")
-"""
+START_LIMIT = 600.0
+"""Seconds after which a start is taken for one that hangs."""
+FIRST_STEP = re.compile(rb"epoch \d+/")
+"""What the stage `train` shows on a terminal after its first step, and not before: the bar of the epoch."""
 
 
 @dataclass(frozen=True)
 class Archives:
-    """Made recordings: an archive a split in `folder`, and where their arrays go."""
+    """Synthetic recordings: one archive per split in `folder`, and where their arrays go."""
 
     folder: Path
     sizes: dict[str, int]
@@ -85,7 +53,7 @@ class Archives:
         """Repeat the recordings of `source`, moved and jittered, until each split has its size.
 
         Raises:
-            ValueError: the source is no archive of recordings.
+            ValueError: the source is not an archive of recordings.
         """
         if not source.exists():
             raise ValueError(f"{source}: missing; run the download stage of nmnist, or name another archive with --archive")
@@ -104,7 +72,7 @@ class Archives:
 
 
 def _varied(events: Events, generator: np.random.Generator) -> Events:
-    """A copy moved by up to `MOVE` pixels, its events moved in time by up to `JITTER_US`; what leaves the sensor is dropped."""
+    """Copy events moved by up to `MOVE` pixels, its events moved in time by up to `JITTER_US`; what leaves the sensor is dropped."""
     result = events.copy()
     for axis in ("x", "y"):
         result[axis] += generator.integers(-MOVE, MOVE, endpoint=True)
@@ -123,23 +91,29 @@ def preprocess(archives: Archives, dataset: Dataset, workers: int, progress: Pro
     record = DataRecord(
         dataset="nmnist",
         title=dataset.title,
-        checksum="made",
+        checksum=SYNTHETIC,
         train_samples=archives.sizes["train"],
         test_samples=archives.sizes["test"],
-        subset=("made by repeating recordings",),
-        arrays="made",
+        subset=("recordings repeated with jitter",),
+        arrays=SYNTHETIC,
     )
     (archives.processed / "data.json").write_text(json.dumps(record.model_dump(mode="json")))
     return seconds, sum(path.stat().st_size for path in archives.processed.rglob("*.npy"))
 
 
 def training_memory(params: Path, model: str, processed: Path) -> int:
-    """The peak memory, in bytes, of a process that trains and tests a few batches."""
-    return int(json.loads(_run(_TRAIN, str(params), model, str(processed), str(STEPS), code=0)))
+    """Measure the peak memory, in bytes, of a process that trains and tests a few batches."""
+    arguments = ["--params", str(params), "--model", model, "--processed", str(processed)]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.training_memory", *arguments], env=_environment(), capture_output=True, text=True
+    )
+    if done.returncode:
+        raise ValueError(f"benchmarks.training_memory ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+    return int(done.stdout)
 
 
 def start_up(settings: Settings, params: Path, model: str) -> float:
-    """Seconds from the start of the stage `train` to the end of its first training step, where it is stopped.
+    """Measure the seconds from the start of the stage `train` until it shows, on a terminal, that the first training step is done.
 
     In a project of its own, so that no tracking database sees the run; its first start makes the database and fills caches.
     """
@@ -147,16 +121,47 @@ def start_up(settings: Settings, params: Path, model: str) -> float:
         project = Path(name)
         shutil.copy(params, project / "params.yaml")
         (project / settings.folders.data).symlink_to(settings.folders.data.absolute())
-        for _ in range(2):
-            started = time.time()
-            said = _run(_START, "params.yaml", model, str(STOPPED), code=STOPPED, folder=project)
-        reached = next(line for line in said.splitlines() if line.startswith("first step"))
-        return float(reached.split()[-1]) - started
+        return [_first_step(project, model) for _ in range(2)][1]
 
 
-def _run(program: str, *arguments: str, code: int, folder: Path | None = None) -> str:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "MLFLOW_TRACKING_URI": ""}
-    done = subprocess.run([sys.executable, "-c", program, *arguments], env=environment, cwd=folder, capture_output=True, text=True)
-    if done.returncode != code:
-        raise ValueError(f"a process ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return done.stdout
+def _first_step(project: Path, model: str) -> float:
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "stages.train", "--params", "params.yaml", "--model", model]
+    began = time.monotonic()
+    environment = _environment() | {"TERM": "xterm", "COLUMNS": "200"}
+    stage = subprocess.Popen(
+        command, cwd=project, env=environment, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+    )
+    os.close(terminal)
+    try:
+        _read_until(screen, FIRST_STEP, began + START_LIMIT)
+        return time.monotonic() - began
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(stage.pid, signal.SIGKILL)
+        stage.wait()
+        os.close(screen)
+
+
+def _read_until(screen: int, pattern: re.Pattern[bytes], deadline: float) -> None:
+    """Read what a program shows until the pattern is among it.
+
+    Raises:
+        ValueError: the program ended, or took too long; the message ends with what it showed last.
+    """
+    shown = b""
+    while not pattern.search(shown):
+        ready, _, _ = select.select([screen], [], [], max(0.0, deadline - time.monotonic()))
+        try:
+            piece = os.read(screen, 1 << 16) if ready else b""
+        except OSError:  # how Linux says that a terminal's last user has gone
+            piece = b""
+        if not piece:
+            raise ValueError(
+                f"the stage train ended, or took too long, before its first step: {shown[-2000:].decode(errors='replace').strip()}"
+            )
+        shown += piece
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "MLFLOW_TRACKING_URI": ""}

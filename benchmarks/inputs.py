@@ -1,4 +1,4 @@
-"""Samples to measure with: the real ones where data/processed has them, else made ones that are as sparse."""
+"""Samples to measure with: the real ones where data/processed has them, else synthetic ones that are as sparse."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.cases import NetworkCase
+from benchmarks.commands import SYNTHETIC
 from tsslbp.method.batches import Batch, load_splits
 from tsslbp.settings import Dataset, Settings
 
-MADE = "made"
 BATCHES = 4
 """Different batches that take turns: enough that no network learns one by heart within a measurement."""
 
@@ -20,8 +20,8 @@ EVENT_DENSITY = 0.016
 MOVING_SHARE = 0.13
 """Share of the bins that an object's edges pass in 30 steps of N-MNIST."""
 EVENT_GAIN = 3.0
-"""Factor on the convolutions' initial weights at which made events make 1, 4 and 8 % of the three layers' neurons fire a step,
-like 0.4, 0.7 and 8 % with real ones after some training; with the initial weights as they are, made events wake none."""
+"""Factor on the convolutions' initial weights at which synthetic events make 1, 4 and 8 % of the three layers' neurons fire per step,
+like 0.4, 0.7 and 8 % with real ones after some training; with the initial weights as they are, synthetic events wake none."""
 INK = 0.25
 """Share of pixels that are not black; 19 % in MNIST, 49 % in Fashion-MNIST."""
 
@@ -42,7 +42,7 @@ class Samples:
 
 
 def load(case: NetworkCase, seed: int = 0) -> Samples:
-    """A few batches for a case."""
+    """Load or draw a few batches for a case."""
     settings, model = case.settings, case.settings.models[case.model]
     dataset = settings.datasets[model.dataset]
     folder = settings.folders.data / "processed" / model.dataset
@@ -52,7 +52,7 @@ def load(case: NetworkCase, seed: int = 0) -> Samples:
         model = model.model_copy(update={"conv_gain": model.conv_gain * EVENT_GAIN})
         settings = settings.model_copy(update={"models": {case.model: model}})
     generator = torch.Generator().manual_seed(seed)
-    return Samples([_made(case, dataset, generator) for _ in range(BATCHES)], MADE, settings)
+    return Samples([_synthetic(case, dataset, generator) for _ in range(BATCHES)], SYNTHETIC, settings)
 
 
 def _real(case: NetworkCase, dataset: Dataset, folder: Path) -> list[Batch]:
@@ -60,14 +60,14 @@ def _real(case: NetworkCase, dataset: Dataset, folder: Path) -> list[Batch]:
     return [batch for batch, _ in zip(train.shuffled(seed=0, epoch=1), range(BATCHES), strict=False)]
 
 
-def _made(case: NetworkCase, dataset: Dataset, generator: torch.Generator) -> Batch:
+def _synthetic(case: NetworkCase, dataset: Dataset, generator: torch.Generator) -> Batch:
     labels = torch.randint(dataset.classes, (case.batch,), generator=generator)
-    make = made_events if dataset.is_events else made_images
+    make = synthetic_events if dataset.is_events else synthetic_images
     return make(case, dataset, generator), labels
 
 
-def made_images(case: NetworkCase, dataset: Dataset, generator: torch.Generator) -> Tensor:
-    """Smooth blots, (B, C, H, W) float32: bright strokes on black for one channel, all values for colours; normalised."""
+def synthetic_images(case: NetworkCase, dataset: Dataset, generator: torch.Generator) -> Tensor:
+    """Draw smooth blots, (B, C, H, W) float32: bright strokes on black for one channel, all values for colors; normalized."""
     field = _smooth((case.batch, *dataset.shape), generator)
     if dataset.shape[0] == 1:
         threshold = field.flatten().kthvalue(max(1, int((1 - INK) * field.numel()))).values
@@ -78,8 +78,8 @@ def made_images(case: NetworkCase, dataset: Dataset, generator: torch.Generator)
     return (pixels - mean) / std
 
 
-def made_events(case: NetworkCase, dataset: Dataset, generator: torch.Generator) -> Tensor:
-    """Events at the edge of something that drifts by a pixel in every tenth step: (T, B, 2, H, W) uint8, channels last."""
+def synthetic_events(case: NetworkCase, dataset: Dataset, generator: torch.Generator) -> Tensor:
+    """Draw events at the edge of something that drifts by a pixel in every tenth step: (T, B, 2, H, W) uint8, channels last."""
     channels, height, width = dataset.shape
     field = _smooth((case.batch, channels, height, width), generator).permute(0, 2, 3, 1).contiguous()
     edge = field > field.flatten().kthvalue(int((1 - MOVING_SHARE) * field.numel())).values

@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.roster import PEERS
 from tsslbp.storage.provenance import device_name, git_commit, library_versions
 
-BUSY_SHARE = 0.03
-"""Of the cores' time: more than this used by other programs spoils a comparison, and of those with many small parallel loops most."""
+BUSY_SHARE = 0.02
+"""Of the cores' time: a turn during which other programs took more is measured again."""
 BUSY_LOAD = 0.3
 """Of a core: a load average above this before the start means that other programs compute, too."""
 
@@ -25,12 +25,10 @@ class Conditions:
     Attributes:
         facts: name and value, in the order to show them.
         load: the load average of the minute before the start; None where the system does not tell.
-        others: the share of the cores' time that other programs took during the run; None where the system does not tell.
     """
 
     facts: tuple[tuple[str, str], ...]
     load: float | None
-    others: float | None = None
 
     @property
     def busy(self) -> bool:
@@ -38,51 +36,66 @@ class Conditions:
         return self.load is not None and self.load > BUSY_LOAD
 
     @property
-    def disturbed(self) -> bool:
-        """Whether other programs computed during the run; where that is unknown, before it."""
-        return self.busy if self.others is None else self.others > BUSY_SHARE
+    def machine(self) -> str:
+        """The processor, for a sentence."""
+        return dict(self.facts).get("machine", "this machine")
 
 
 @dataclass(frozen=True)
 class ProcessorTime:
-    """Seconds since some time in the past: `busy` of all cores with all programs, `own` of this program and its ended children."""
+    """Seconds since some time in the past.
+
+    Attributes:
+        clock: of the wall.
+        idle: in which cores had nothing to do, summed over the cores.
+        own: in which this program and its ended children computed.
+    """
 
     clock: float
-    busy: float
+    idle: float
     own: float
 
     @staticmethod
     def now() -> "ProcessorTime | None":
-        """The present state; None where the system does not tell."""
+        """Read the present state; None where the system does not tell."""
         try:
             first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()
-            ticks = os.sysconf("SC_CLK_TCK")
-        except (OSError, ValueError):
+            idle, waiting = int(first[4]), int(first[5])
+        except (OSError, ValueError, IndexError):
             return None
-        user, nice, system, _idle, _waiting, *interrupts_and_stolen = (int(field) for field in first[1:9])
-        own = sum(os.times()[:4])
-        return ProcessorTime(time.monotonic(), (user + nice + system + sum(interrupts_and_stolen)) / ticks, own)
+        # What is not idle is some program's, or the host's: the kernel measures idle time, and only samples the rest.
+        return ProcessorTime(time.monotonic(), (idle + waiting) * _tick(), sum(os.times()[:4]))
 
-    def others_until(self, later: "ProcessorTime") -> float:
-        """The share of the cores' time that other programs took between two states."""
-        taken = (later.busy - self.busy) - (later.own - self.own)
-        return max(0.0, taken / max(1e-9, (later.clock - self.clock) * (os.cpu_count() or 1)))
+    def others_until(self, later: "ProcessorTime", measured: float = 0.0) -> float:
+        """Compute the share of the cores' time that other programs took between two states.
+
+        Args:
+            later: the second state.
+            measured: seconds that a child, which goes on, computed in between.
+        """
+        window = (later.clock - self.clock) * (os.cpu_count() or 1)
+        taken = window - (later.idle - self.idle) - (later.own - self.own) - measured
+        return max(0.0, taken - _tick()) / max(1e-9, window)  # idle time is known to a tick
+
+
+def _tick() -> float:
+    return 1 / os.sysconf("SC_CLK_TCK")
 
 
 def available_threads() -> int:
-    """The cores that this process may run on."""
+    """Count the cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def conditions(threads: int, command: Sequence[str], root: Path) -> Conditions:
-    """The conditions now; `command` is the module that runs, and its arguments."""
+    """Describe the conditions now; `command` is the module that runs, and its arguments."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     versions = library_versions()
-    peers = ", ".join(f"{peer.title} {peer.version or 'not installed'}" for peer in PEERS)
+    peers = ", ".join(f"{entry.title} {entry.version or 'not installed'}" for entry in PEERS)
     facts = (
-        ("machine", device_name("cpu").removeprefix("cpu, ")),
+        ("machine", processor()),
         ("cores and memory", f"{available_threads()} cores, {_memory()}"),
-        ("threads", f"{threads} for every contestant"),
+        ("threads", f"{threads} for every implementation"),
         ("load before the start", "unknown" if load is None else f"{load:.2f}"),
         ("system", f"{platform.system()} {platform.release()}, {platform.machine()}"),
         ("software", f"Python {versions['python']}, torch {versions['torch']}, numba {versions['numba']}, numpy {versions['numpy']}"),
@@ -101,10 +114,23 @@ def _memory() -> str:
         return "memory unknown"
 
 
+def processor() -> str:
+    """Name the processor, with the numbers that tell its generation: AMD's Zen 4 and Zen 5 have one name."""
+    name = device_name("cpu").removeprefix("cpu, ")
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return name
+    found = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+    fields = {key.strip(): value.strip() for key, value in found.items()}
+    numbers = ", ".join(f"{word} {fields[key]}" for word, key in (("family", "cpu family"), ("model", "model")) if key in fields)
+    return f"{name} ({numbers})" if numbers else name
+
+
 def with_others(before: Conditions, since: ProcessorTime | None) -> Conditions:
-    """The conditions, and what other programs took of the processor since then."""
+    """Add what other programs took of the processor since then."""
     now = ProcessorTime.now()
     if since is None or now is None:
         return before
-    others = since.others_until(now)
-    return replace(before, others=others, facts=(*before.facts, ("other programs meanwhile", f"{100 * others:.1f} % of the cores' time")))
+    others = 100 * since.others_until(now)
+    return replace(before, facts=(*before.facts, ("other programs meanwhile", f"{others:.1f} % of the cores' time")))

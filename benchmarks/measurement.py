@@ -4,23 +4,25 @@ import statistics
 from dataclasses import dataclass
 
 from benchmarks.cases import Case
+from benchmarks.commands import Findings
 from benchmarks.roster import Entry
-from benchmarks.worker import Findings
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one contestant did in one case.
+    """What one implementation did in one case.
 
     Attributes:
         case: what was measured.
-        entry: who.
+        entry: of which implementation.
         mode: `"train"` or `"infer"`.
-        seconds: of a step, one value a repetition, each the mean of `steps` steps.
-        steps: steps a repetition.
+        seconds: of a step, one value per turn, each the mean of `steps` steps.
+        steps: steps per turn.
         setting: of a peer, in words.
         found: memory, firing rates, source of the samples; None where it failed.
         note: why there are no seconds.
+        repeated: turns that were measured again because other programs computed meanwhile.
+        disturbed: turns during which they still did.
     """
 
     case: Case
@@ -31,15 +33,17 @@ class Measurement:
     setting: str = ""
     found: Findings | None = None
     note: str = ""
+    repeated: int = 0
+    disturbed: int = 0
 
     @property
     def median(self) -> float:
-        """Seconds a step."""
+        """Seconds per step."""
         return statistics.median(self.seconds)
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """First and third quartile of the seconds a step."""
+        """First and third quartile of the seconds per step."""
         if len(self.seconds) < 2:
             return self.median, self.median
         first, _, third = statistics.quantiles(self.seconds, n=4, method="inclusive")
@@ -47,7 +51,7 @@ class Measurement:
 
     @property
     def throughput(self) -> float:
-        """Samples a second."""
+        """Samples per second."""
         return self.case.batch / self.median
 
     @property
@@ -58,7 +62,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a peer's settings took: (setting in words, seconds of its fastest step), fastest first."""
+    """What the settings of a peer took: (setting in words, seconds of its fastest step), fastest first."""
 
     case: Case
     entry: Entry

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def peak() -> int:
-    """The largest resident size so far.
+    """Read the largest resident size so far.
 
     On Linux from /proc: `ru_maxrss` there starts with the size of the process that started this one.
     """
@@ -21,13 +21,13 @@ def peak() -> int:
 
 
 def current() -> int:
-    """The resident size now; where the system does not tell, the peak."""
+    """Read the resident size now; where the system does not tell, the peak."""
     status = _status("VmRSS")
     return peak() if status is None else status
 
 
 def available() -> int:
-    """What the system could give to new processes; where it does not tell, half of what there is."""
+    """Read what the system could give to new processes; where it does not tell, half of what there is."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

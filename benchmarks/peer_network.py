@@ -23,7 +23,7 @@ class Neurons(nn.Module):
     Args:
         cell: the library's module.
         run: the cell and the current -> the spikes.
-        drive: the factor on the current at which these neurons are driven as ours are.
+        drive: the factor on the current at which these neurons are driven as this project's are.
     """
 
     def __init__(self, cell: nn.Module, run: Callable[[Any, Tensor], Tensor], drive: float = 1.0) -> None:
@@ -31,18 +31,18 @@ class Neurons(nn.Module):
         self.cell, self.run, self.drive = cell, run, drive
 
     def forward(self, current: Tensor) -> Tensor:
-        """(T, B, ...) -> spikes of the same shape."""
+        """Turn a current (T, B, ...) into spikes of the same shape."""
         return self.run(self.cell, current)
 
 
 class PeerNetwork(nn.Module):
     """A planned network of another library's neurons, pooled by averages.
 
-    The initial weights carry the factors that make these neurons fire about as often as ours.
+    The initial weights carry the factors that make these neurons fire about as often as this project's.
 
     Args:
         plan: as `plan_network` makes it.
-        weights: initial values, one tensor a layer, in PyTorch's shapes.
+        weights: initial values, one tensor per layer, in PyTorch's shapes.
         neurons: makes the neurons of a layer.
         time_steps: T.
         dropout: probability of a zero after every hidden block in training, the same at every step.
@@ -62,7 +62,7 @@ class PeerNetwork(nn.Module):
         self.plan, self.time_steps, self.dropout, self.setting = plan, time_steps, dropout, setting
         layers = [neurons() for _ in plan]
         self.neurons = nn.ModuleList(layers)
-        # Our pooling sums and amplifies; here that factor is part of the next layer's weights.
+        # This project's pooling sums and amplifies; here that factor is part of the next layer's weights.
         pooled = [1.0, *(POOLING_GAIN * layer.pooling**2 if layer.pooling > 1 else 1.0 for layer in plan[:-1])]
         layout = torch.channels_last if setting.channels_last else torch.contiguous_format
         self.weights = nn.ParameterList(
@@ -71,14 +71,14 @@ class PeerNetwork(nn.Module):
         )
 
     def prepared(self, x: Tensor) -> Tensor:
-        """A batch as this network likes it: floats, in its layout; done before the time is taken."""
+        """Bring a batch into floats and this network's layout, before the clock runs."""
         x = x.float()
         if self.setting.channels_last:
             x = x.movedim(-3, -1).contiguous().movedim(-1, -3)
         return x.contiguous() if not self.setting.channels_last else x
 
     def forward(self, x: Tensor) -> Tensor:
-        """Spikes of the output layer, (T, B, classes), for (B, C, H, W) or (T, B, C, H, W) as `prepared` makes them."""
+        """Compute the spikes of the output layer, (T, B, classes), for (B, C, H, W) or (T, B, C, H, W) as `prepared` makes them."""
         if x.dim() == 4:
             x = x.unsqueeze(0)
             if not self.setting.first_once:
@@ -87,7 +87,7 @@ class PeerNetwork(nn.Module):
             current = self._current(x, layer, weight)
             if len(current) == 1:
                 current = current.expand(self.time_steps, *current.shape[1:])
-            x = self._hand_on(neurons(current), layer)
+            x = self._output(neurons(current), layer)
             if self.training and self.dropout > 0 and layer is not self.plan[-1]:
                 x = x * dropout_mask(x, self.dropout, "row", None)
         return x
@@ -103,7 +103,7 @@ class PeerNetwork(nn.Module):
             frames = functional.linear(x.flatten(2).flatten(0, 1), weight)
         return frames.view(*x.shape[:2], *frames.shape[1:])
 
-    def _hand_on(self, spikes: Tensor, layer: PlannedLayer) -> Tensor:
+    def _output(self, spikes: Tensor, layer: PlannedLayer) -> Tensor:
         if spikes.dim() == 5 and self.setting.channels_last:
             spikes = spikes.permute(0, 1, 4, 2, 3)
         if layer.pooling == 1:
@@ -113,7 +113,7 @@ class PeerNetwork(nn.Module):
 
     @torch.no_grad()
     def firing_rates(self, x: Tensor) -> tuple[float, ...]:
-        """Spikes per neuron and step for a batch, a value a layer."""
+        """Spikes per neuron and step for a batch, one value per layer."""
         rates: list[float] = []
         hooks = [
             module.register_forward_hook(lambda _module, _input, spikes: rates.append(spikes.mean().item())) for module in self.neurons

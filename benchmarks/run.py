@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from benchmarks.cases import Case, LayerCase, Sweep, chosen
-from benchmarks.machine import Conditions, ProcessorTime, conditions, with_others
-from benchmarks.measure import QUICK, Effort, find_settings, measure
+from benchmarks.cases import ROW, Case, Choice, LayerCase, Sweep, chosen
+from benchmarks.machine import ProcessorTime, conditions, with_others
 from benchmarks.measurement import Measurement, Trial
-from benchmarks.roster import DENSE, OURS, ROSTER, Entry
+from benchmarks.results import Results
+from benchmarks.roster import LOWER_BOUND, OURS, ROSTER, Entry
+from benchmarks.row_of_table import QUICK_SHARE, SHARE, RowTime, measure_row
+from benchmarks.row_of_table import csv_text as row_csv
+from benchmarks.turns import QUICK, Effort, find_settings, measure
 from benchmarks.worker import Job
 from stages.display import ScreenProgress
 from tsslbp.settings import Settings
@@ -20,6 +23,8 @@ from tsslbp.storage.files import whole_file, write_text
 OPERATIONS_PER_SECOND = 1e11
 """A guess at first, for the time that is left; what was measured corrects it."""
 START_SECONDS = 3.0
+ROW_TURNS = 3
+"""Turns of each way in the case of a whole row."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Group:
-    """Jobs that are measured side by side: the contestants of a case, or ours and the dense limit along a sweep."""
+    """Jobs that are measured side by side: the implementations of a case, or this project and the lower bound along a sweep."""
 
     name: str
     jobs: tuple[Job, ...]
@@ -64,21 +69,30 @@ class _Group:
 
 
 def run(plan: Plan, folder: Path, arguments: Sequence[str], progress: ScreenProgress) -> bool:
-    """Measure and write; returns whether no contestant failed."""
-    cases, sweeps = chosen(plan.settings, plan.cases, plan.quick)
-    groups = [*_case_groups(plan, cases), *_sweep_groups(plan, sweeps)]
+    """Measure and write; returns whether no implementation failed."""
+    choice = chosen(plan.settings, plan.cases, plan.quick)
+    groups = [*_case_groups(plan, choice.cases), *_sweep_groups(plan, choice.sweeps)]
     since, around = ProcessorTime.now(), conditions(plan.threads, ["benchmarks", *arguments], Path(__file__).parent.parent)
     if around.busy:
         progress.say(f"warning: load {around.load:.2f} before the start: other programs compute, too, and will spoil the numbers")
     parts = [_measured(group, plan.effort, progress) for group in _announced(groups, plan.effort, progress)]
     measurements = [*chain.from_iterable(found for found, _ in parts)]
     trials = [*chain.from_iterable(tried for _, tried in parts)]
-    _write(folder, plan, measurements, trials, sweeps, with_others(around, since))
-    progress.say(f"written: {folder}/results.md, results.csv and figures")
+    row = _row(plan, choice, progress)
+    _write(folder, Results(with_others(around, since), measurements, trials, choice.sweeps, row, plan.shortened))
+    progress.say(f"written: {folder}/results.md, tables and charts")
     failed = [m for m in measurements if m.note.startswith("failed")]
     for m in failed:
         progress.say(f"{m.case.name}, {m.entry.title}: {m.note}")
     return not failed
+
+
+def _row(plan: Plan, choice: Choice, progress: ScreenProgress) -> RowTime | None:
+    if not choice.row or OURS not in plan.entries:
+        return None
+    progress.say(f"{ROW}: ten seeds side by side, and in turn; some minutes")
+    turns = min(plan.repetitions or ROW_TURNS, 1 if plan.quick else ROW_TURNS)
+    return measure_row(plan.settings, plan.threads, turns, plan.effort.repeats, QUICK_SHARE if plan.quick else SHARE)
 
 
 def _case_groups(plan: Plan, cases: Sequence[Case]) -> Iterator[_Group]:
@@ -88,7 +102,7 @@ def _case_groups(plan: Plan, cases: Sequence[Case]) -> Iterator[_Group]:
 
 
 def _sweep_groups(plan: Plan, sweeps: Sequence[Sweep]) -> Iterator[_Group]:
-    entries = [entry for entry in plan.entries if entry in (OURS, DENSE)]
+    entries = [entry for entry in plan.entries if entry in (OURS, LOWER_BOUND)]
     for sweep in sweeps:
         jobs = tuple(Job(case, entry, plan.threads) for entry in entries for _, case in sweep.points)
         yield _Group(f"{sweep.name} ({sweep.axis} {sweep.points[0][0]} to {sweep.points[-1][0]})", jobs, ("train",))
@@ -120,19 +134,18 @@ def _measured(group: _Group, effort: Effort, progress: ScreenProgress) -> tuple[
         return [*failed, *measure(jobs, effort, track, group.modes)], trials
 
 
-def _write(
-    folder: Path, plan: Plan, measurements: Sequence[Measurement], trials: Sequence[Trial], sweeps: Sequence[Sweep], around: Conditions
-) -> None:
-    """Everything is rendered before the first file is written."""
-    from benchmarks.figures import pictures
-    from benchmarks.report import Results, markdown
-    from benchmarks.table import csv_text
+def _write(folder: Path, results: Results) -> None:
+    """Write the page and its files; everything is rendered before the first file is written."""
+    from benchmarks.charts import pictures
+    from benchmarks.csv_table import csv_text
+    from benchmarks.report import markdown
 
-    results = Results(around, measurements, trials, sweeps, plan.shortened)
     drawn = pictures(results)
-    text, table = markdown(replace(results, pictures=drawn)), csv_text(measurements)
+    text, table = markdown(replace(results, pictures=drawn)), csv_text(results.measurements)
     for picture in drawn:
         with whole_file(folder / f"{picture.name}.png") as partial:
             partial.write_bytes(picture.png)
+    if results.row:
+        write_text(folder / "row.csv", row_csv(results.row))
     write_text(folder / "results.csv", table)
     write_text(folder / "results.md", text)

@@ -7,25 +7,25 @@ import numpy as np
 
 from benchmarks.cases import Sweep
 from benchmarks.measurement import Measurement
-from benchmarks.roster import DENSE, OURS
+from benchmarks.roster import LOWER_BOUND, OURS
 
 
 @dataclass(frozen=True)
 class Point:
-    """One value of a sweep, ours beside the dense limit's; `memory` in bytes, above what the imports take."""
+    """One value of a sweep, this project's beside the lower bound's; `memory` in bytes, above what the imports take."""
 
     value: int
     ours: Measurement
-    dense: Measurement | None
+    bound: Measurement | None
 
     @property
     def seconds(self) -> float:
-        """A training step."""
+        """Seconds of a training step."""
         return self.ours.median
 
     @property
     def memory(self) -> float:
-        """The largest during training."""
+        """The largest memory during training, bytes."""
         return float(self.ours.memory)
 
 
@@ -35,7 +35,7 @@ class Line:
 
     Attributes:
         offset: at x = 0.
-        slope: a unit of x.
+        slope: per unit of x.
         deviation: the largest relative distance of a point from the line.
     """
 
@@ -45,10 +45,10 @@ class Line:
 
 
 def points(sweep: Sweep, measurements: Sequence[Measurement]) -> list[Point]:
-    """The values of a sweep that were measured."""
+    """Collect the values of a sweep that were measured."""
     by_name = {(measurement.case.name, measurement.entry.name): measurement for measurement in measurements if measurement.seconds}
     return [
-        Point(value, by_name[case.name, OURS.name], by_name.get((case.name, DENSE.name)))
+        Point(value, by_name[case.name, OURS.name], by_name.get((case.name, LOWER_BOUND.name)))
         for value, case in sweep.points
         if (case.name, OURS.name) in by_name
     ]

@@ -1,27 +1,30 @@
-"""The benchmark as processes: contestants that fail, workers that end, the command line."""
+"""The benchmark as processes: implementations that fail, workers that end, the command line."""
 
 import csv
 import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from benchmarks.measure import Effort, fitting, measure
-from benchmarks.roster import DENSE, OURS
-from benchmarks.worker import Job, Worker, WorkerError
+from benchmarks.cases import LayerCase
+from benchmarks.roster import LOWER_BOUND, OURS
+from benchmarks.turns import Effort, fitting, measure
+from benchmarks.worker import Job, TorchWorker, WorkerError, commands_of
 from tests.benchmark_builders import small
 from tests.project import ROOT
 
 
-def test_a_contestant_that_fails_is_a_note_and_the_others_go_on(settings):
+def test_an_implementation_that_fails_is_a_note_and_the_others_go_on(settings):
     case = small(settings)
     broken = small(settings, conv_gain="nonsense")  # model_copy checks nothing: the worker stumbles over it
     broken = replace(broken, name="broken")
-    found = measure([Job(broken, OURS, 1), Job(case, DENSE, 1)], Effort(1, 1, 0.0), lambda _: lambda _: None, modes=("train",))
+    found = measure([Job(broken, OURS, 1), Job(case, LOWER_BOUND, 1)], Effort(1, 1, 0.0), lambda _: lambda _: None, modes=("train",))
     by_case = {m.case.name: m for m in found}
     assert by_case["broken"].note.startswith("failed: TypeError")
     assert not by_case["broken"].seconds
@@ -29,32 +32,31 @@ def test_a_contestant_that_fails_is_a_note_and_the_others_go_on(settings):
 
 
 def test_a_worker_that_is_killed_is_an_error_and_no_hang(settings):
-    with Worker(Job(small(settings), DENSE, 1)) as worker:
+    with TorchWorker(Job(small(settings), LOWER_BOUND, 1)) as worker:
         worker._process.kill()
         with pytest.raises(WorkerError, match="ended with code -9"):
             worker.ask("ready")
 
 
 def test_a_worker_leaves_when_it_is_not_wanted_any_more(settings):
-    with Worker(Job(small(settings), DENSE, 1)) as worker:
+    with TorchWorker(Job(small(settings), LOWER_BOUND, 1)) as worker:
         worker.ask("ready")
         process = worker._process
     assert process.exitcode == 0
 
 
-def test_contestants_compute_as_the_stage_train_does_with_their_threads_and_no_denormals():
-    program = (
-        "import torch\n"
-        "from benchmarks.cases import LayerCase\n"
-        "from benchmarks.roster import OURS\n"
-        "from benchmarks.worker import Job, _Commands\n"
-        "commands = _Commands(Job(LayerCase('lif', 8, linear=False), OURS, 1))\n"
-        "commands.ready()\n"
-        "commands.warm_up('train')\n"
-        "print(torch.get_num_threads(), (torch.tensor([1e-38]) * 0.1).item())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "1 0.0\n"
+def test_implementations_compute_as_the_stage_train_does_with_their_threads_and_no_denormals():
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        assert pool.submit(threads_and_a_denormal).result() == (1, 0.0)
+
+
+def threads_and_a_denormal() -> tuple[int, float]:
+    import torch
+
+    commands = commands_of(Job(LayerCase("lif", 8, linear=False), OURS, 1))
+    commands.ready()
+    commands.warm_up("train")
+    return torch.get_num_threads(), (torch.tensor([1e-38]) * 0.1).item()
 
 
 def test_effort_gives_few_turns_to_what_is_slow():
@@ -94,17 +96,17 @@ def small_project(tmp_path_factory) -> Path:
 
 
 def test_quick_writes_csv_table_and_figure_of_a_small_case(small_project):
-    done = run(small_project, "--quick", "--cases", "mnist-cnn", "--contestants", "tsslbp", "dense", "--threads", "1")
+    done = run(small_project, "--quick", "--cases", "mnist-cnn", "--implementations", "tsslbp", "lower-bound", "--threads", "1")
     assert done.returncode == 0, done.stderr
     folder = small_project / ".scratch/benchmark"  # a shortened run leaves the real report alone
     assert not (small_project / "reports").exists()
     rows = list(csv.DictReader((folder / "results.csv").open()))
-    assert [(row["contestant"], row["mode"]) for row in rows] == [("tsslbp", "train"), ("dense", "train"), ("tsslbp", "infer")]
-    ours, dense = (float(row["seconds_median"]) for row in rows[:2])
+    assert [(row["implementation"], row["mode"]) for row in rows] == [("tsslbp", "train"), ("lower-bound", "train"), ("tsslbp", "infer")]
+    ours, bound = (float(row["seconds_median"]) for row in rows[:2])
     text = (folder / "results.md").read_text()
-    assert f"| {ours / dense:.2f} |" in text
+    assert f"| {ours / bound:.2f} |" in text
     assert re.search(r"\| commit \| \S+ \|", text)
-    assert "threads | 1 for every contestant" in text
+    assert "threads | 1 for every implementation" in text
     assert (folder / "training.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -1,60 +1,128 @@
 """The benchmark's files say the same, and what one has to know to trust them."""
 
 import csv
-import os
 
 import pytest
 
 from benchmarks.cases import Sweep, changed, network_cases
-from benchmarks.machine import Conditions, ProcessorTime
+from benchmarks.commands import Findings
+from benchmarks.csv_table import csv_text
+from benchmarks.machine import Conditions
 from benchmarks.measurement import Measurement
-from benchmarks.report import Results, markdown
-from benchmarks.roster import DENSE, OURS, PEERS
+from benchmarks.report import markdown
+from benchmarks.results import Results
+from benchmarks.roster import COMPILED, LOWER_BOUND, LOWER_BOUND_ONCE, NOT_COMPILED, OURS, PEERS
+from benchmarks.row_of_table import RowTime, Way
+from benchmarks.row_of_table import csv_text as row_csv
 from benchmarks.scaling import points, straight_line
-from benchmarks.table import csv_text
-from benchmarks.worker import Findings
+
+CONDITIONS = Conditions((("machine", "Zen"), ("software", "torch 2")), 0.0)
 
 
-def measured(case, entry, seconds, mode="train", peak=3_000_000) -> Measurement:
-    return Measurement(case, entry, mode, seconds, 1, "", Findings((0.1,), "made", 1_000_000, peak))
+def measured(case, entry, seconds, mode="train", peak=3_000_000, **changes) -> Measurement:
+    return Measurement(case, entry, mode, seconds, 1, "", Findings((0.1,), "synthetic", 1_000_000, peak), **changes)
+
+
+def page(measurements, **changes) -> str:
+    return markdown(Results(CONDITIONS, measurements, **changes))
+
+
+def line_of(text: str, start: str) -> list[str]:
+    line = next(line for line in text.splitlines() if line.startswith(start))
+    return [cell.strip(" *") for cell in line.strip("|").split("|")]
 
 
 def test_the_tables_and_the_csv_say_the_same(settings):
     (case,) = network_cases(settings, ["mnist-cnn"])
-    measurements = [measured(case, OURS, (0.02, 0.025, 0.03)), measured(case, DENSE, (0.02,)), measured(case, PEERS[0], (0.05,))]
-    text = markdown(Results(Conditions((("machine", "a"),), 0.0), measurements))
-    rows = {row["contestant"]: row for row in csv.DictReader(csv_text(measurements).splitlines())}
+    measurements = [
+        measured(case, OURS, (0.02, 0.025, 0.03)),
+        measured(case, LOWER_BOUND, (0.02,)),
+        measured(case, LOWER_BOUND_ONCE, (0.01,)),
+    ]
+    measurements += [measured(case, NOT_COMPILED[0], (0.05,)), measured(case, COMPILED[0], (0.0375,))]
+    text = page(measurements)
+    rows = {row["implementation"]: row for row in csv.DictReader(csv_text(measurements).splitlines())}
     ours = rows["tsslbp"]
     assert float(ours["seconds_median"]) == 0.025
     assert float(ours["seconds_first_quartile"]) == pytest.approx(0.0225)
     assert float(ours["samples_per_second"]) == pytest.approx(2000)
-    line = next(line for line in text.splitlines() if line.startswith("| mnist-cnn: "))
-    assert [cell.strip() for cell in line.split("|")[2:4]] == ["2,000 [1,818, 2,222]", "1,000 [1,000, 1,000]"]
-    assert line.rstrip("| ").endswith("2.00")  # 0.05 / 0.025
-    limit = next(line for line in text.splitlines() if line.startswith("| mnist-cnn | 25.0"))
-    assert limit.split("|")[5].strip() == "1.25"
+    assert line_of(text, "| TSSL-BP (this project) |")[1] == "2,000 [1,818, 2,222]"
+    assert line_of(text, "| **this project, times the fastest library** |")[1] == "1.50"
+    assert line_of(text, "| **this project, times the fastest library that is not compiled** |")[1] == "2.00"
+    limits = line_of(text, "| mnist-cnn | 25.0")
+    assert (limits[4], limits[5], limits[7]) == ("1.25", "1.88", "2.50")
     assert "do not trust" not in text
 
 
-def test_a_disturbed_or_shortened_run_says_so():
-    text = markdown(Results(Conditions((), 0.0, others=0.2), [], shortened=True))
-    assert "do not trust these numbers" in text
-    assert "A shortened run" in text
+def test_a_compiled_library_stands_in_the_main_table_and_jax_beside_it(settings):
+    (case,) = network_cases(settings, ["mnist-cnn"])
+    on_jax = next(entry for entry in PEERS if entry.on_jax)
+    text = page([measured(case, OURS, (0.03,)), measured(case, COMPILED[0], (0.05,)), measured(case, on_jax, (0.02,))])
+    training = text[text.index("## Training") : text.index("## Inference")]
+    assert "1,000 [1,000, 1,000]" in "".join(line_of(training, f"| {COMPILED[0].title}"))
+    assert "2,500 [2,500, 2,500]" in "".join(line_of(training, f"| {on_jax.title}"))
+    assert line_of(training, "| **this project, times the fastest library** |")[1] == "0.67"
 
 
-def test_what_other_programs_take_is_what_is_left_of_the_busy_time():
-    cores = os.cpu_count() or 1
-    before, after = ProcessorTime(0, 100, 10), ProcessorTime(10, 100 + 7 * cores, 10 + 5 * cores)
-    assert before.others_until(after) == pytest.approx(0.2)
+def test_a_claim_names_machine_and_versions_and_what_is_slower_here_is_listed(settings):
+    (case,) = network_cases(settings, ["mnist-cnn"])
+    faster, slower = NOT_COMPILED[:2]
+    text = page([measured(case, OURS, (0.03,)), measured(case, faster, (0.02,), peak=2_000_000), measured(case, slower, (0.05,))])
+    said = text[text.index("## What it says") : text.index("## What is slower")]
+    assert "Measured on Zen, torch 2:" in said
+    assert f"0.67 times the fastest library, {faster.title}" in said
+    behind = text[text.index("## What is slower") : text.index("## Training")]
+    assert f"- mnist-cnn, training: {faster.title}" in behind
+    assert "1.50 times as fast" in behind
+    assert slower.title not in behind
+    assert f"- mnist-cnn, memory: 2 MB, {faster.title} 1 MB" in behind
 
 
-def test_a_straight_line_is_recognised_and_a_bend_measured():
+def test_where_nothing_is_slower_the_page_says_so(settings):
+    (case,) = network_cases(settings, ["mnist-cnn"])
+    text = page([measured(case, OURS, (0.03,)), measured(case, NOT_COMPILED[0], (0.05,))])
+    assert "## What is slower here than elsewhere\n\nNothing that was measured.\n" in text
+
+
+def test_disturbed_turns_are_flagged_where_they_are_and_counted_at_the_top(settings):
+    (case,) = network_cases(settings, ["mnist-cnn"])
+    text = page([measured(case, OURS, (0.02, 0.03), repeated=4, disturbed=1), measured(case, LOWER_BOUND, (0.02, 0.02))])
+    assert "during 1 of 4 turns" in text
+    assert line_of(text, "| TSSL-BP (this project) |")[1].endswith("†")
+    assert not line_of(text, "| mnist-cnn | 25.0")[2].endswith("†")
+    rows = {
+        row["implementation"]: row
+        for row in csv.DictReader(csv_text([measured(case, OURS, (0.02,), repeated=4, disturbed=1)]).splitlines())
+    }
+    assert (rows["tsslbp"]["turns_repeated"], rows["tsslbp"]["turns_disturbed"]) == ("4", "1")
+
+
+def test_a_shortened_run_says_so():
+    assert "A shortened run" in page([], shortened=True)
+
+
+def test_the_row_of_the_table_is_extrapolated_openly():
+    row = RowTime("mnist-cnn", 100, 240, Way(2, 1, (30.0, 36.0)), Way(1, 2, (20.0, 22.0)))
+    text = page([], row=row)
+    assert row.side_by_side.minutes(100) == pytest.approx(5 * 100 * 33 / 60)
+    assert row.in_turn.minutes(100) == pytest.approx(10 * 100 * 21 / 60)
+    assert "275 minutes with 2 seeds at a time and 1 thread each" in text
+    assert "350 in turn with 2 threads: 0.79 times as long. Extrapolated from 240 training steps" in text
+    side, turn = csv.DictReader(row_csv(row).splitlines())
+    assert (side["way"], float(side["minutes"]), float(turn["minutes"])) == ("side by side", 275, 350)
+
+
+def test_an_odd_number_of_slots_leaves_some_idle_in_the_last_round():
+    assert Way(3, 1, (60.0,)).minutes(1) == 4  # ten seeds in four rounds of three
+
+
+def test_a_straight_line_is_recognized_and_a_bend_measured():
     line = straight_line([1, 2, 4], [5.0, 7.0, 11.0])
     assert (line.offset, line.slope, line.deviation) == pytest.approx((3, 2, 0), abs=1e-9)
     assert straight_line([1, 2, 4, 8], [1, 4, 16, 64]).deviation > 0.3
 
 
-def test_the_points_of_a_sweep_come_with_their_dense_limit(settings):
+def test_the_points_of_a_sweep_come_with_their_lower_bound(settings):
     cases = tuple((value, changed(settings, "mnist-cnn", f"s-{value}", {"batch_size": value})) for value in (1, 2))
-    found = points(Sweep("s", "batch", cases), [measured(cases[0][1], OURS, (0.1,)), measured(cases[0][1], DENSE, (0.05,))])
-    assert [(point.value, point.seconds, point.memory, point.dense.median) for point in found] == [(1, 0.1, 2_000_000, 0.05)]
+    found = points(Sweep("s", "batch", cases), [measured(cases[0][1], OURS, (0.1,)), measured(cases[0][1], LOWER_BOUND, (0.05,))])
+    assert [(point.value, point.seconds, point.memory, point.bound.median) for point in found] == [(1, 0.1, 2_000_000, 0.05)]

@@ -1,61 +1,24 @@
 """What the benchmark counts, and what it measures with."""
 
-from dataclasses import replace
-
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import inputs
-from benchmarks.cases import LayerCase, changed, chosen, layer_cases, sweeps
-from benchmarks.dense import network_products
-from benchmarks.measure import Effort, find_settings, measure
+from benchmarks.cases import changed, chosen, layer_cases, sweeps
 from benchmarks.peer_network import Neurons, PeerNetwork
-from benchmarks.roster import DENSE, OURS, PEERS, ROSTER, Setting
-from benchmarks.worker import Job
+from benchmarks.roster import ROSTER, Setting
 from tests.benchmark_builders import small
 from tsslbp.architecture import plan_network
 from tsslbp.method.network import SpikingNetwork
 from tsslbp.method.neuron.rules import POOLING_GAIN
 from tsslbp.settings import SettingsError
 
-# What is counted
-
-
-@pytest.mark.parametrize(("architecture", "padding"), [("4C3-P2-6C4-P2-5", (1, 0)), ("7-5", 0), ("3C5", 2)])
-def test_the_dense_limit_has_the_products_of_the_network(architecture, padding):
-    shape, steps, batch = (2, 14, 14), 3, 2
-    network = SpikingNetwork(architecture, shape, time_steps=steps, padding=padding)
-    events = (torch.rand(steps, batch, *shape) < 0.2).to(torch.uint8)
-    with FlopCounterMode(display=False) as of_network:
-        network(events).sum().backward()
-    with FlopCounterMode(display=False) as of_limit:
-        network_products(network.plan, steps * batch).train()
-    assert of_limit.get_total_flops() == of_network.get_total_flops() > 0
-
-
-def test_operations_are_those_that_pytorch_counts(settings):
-    case = small(settings)
-    limit = network_products(case.plan, case.time_steps * case.batch)
-    for training, run in ((True, limit.train), (False, limit.infer)):
-        with FlopCounterMode(display=False) as counter:
-            run()
-        assert counter.get_total_flops() == case.operations(training)
-    assert LayerCase("x", 8, linear=True, batch=2, time_steps=3).operations(True) == 2 * 2 * 8 * 8 * 6
-
-
-def test_the_dense_limit_works_in_the_layout_of_the_network():
-    for product in network_products(plan_network("4C3-P2-5", (2, 8, 8), 10, 1), 3).products:
-        assert product.forward().shape == product.gradient.shape
-        if product.x.dim() == 4:
-            assert all(
-                t.is_contiguous(memory_format=torch.channels_last) for t in (product.x, product.weight, product.gradient, product.forward())
-            )
+# What is chosen
 
 
 def test_every_network_and_layer_case_is_measured_by_default(settings):
-    cases, found = chosen(settings, None, quick=False)
-    titles = [case.title for case in cases]
+    found = chosen(settings, None, quick=False)
+    titles = [case.title for case in found.cases]
     for architecture in (
         "400-400",
         "15C5-P2-40C5-P2-300",
@@ -66,7 +29,8 @@ def test_every_network_and_layer_case_is_measured_by_default(settings):
     ):
         assert any(architecture in title for title in titles), architecture
     assert {(case.neurons, case.batch, case.time_steps) for case in layer_cases()} == {(512, 16, 500), (16384, 16, 500)}
-    assert [value for value, _ in found[0].points] == [5, 10, 20, 50, 100, 200]
+    assert [value for value, _ in found.sweeps[0].points] == [5, 10, 20, 50, 100, 200]
+    assert found.row
 
 
 def test_an_unknown_case_is_refused_with_the_list_of_known_ones(settings):
@@ -84,7 +48,7 @@ def test_a_sweep_changes_its_number_alone(settings):
 # Samples
 
 
-def test_made_images_are_normalised_and_mostly_black(settings):
+def test_synthetic_images_are_normalized_and_mostly_black(settings):
     case = small(settings, batch_size=20)
     x, labels = inputs.load(case).batches[0]
     dataset = settings.datasets["mnist"]
@@ -95,7 +59,7 @@ def test_made_images_are_normalised_and_mostly_black(settings):
     assert float((pixels > 1e-5).float().mean()) == pytest.approx(inputs.INK, abs=0.02)
 
 
-def test_made_events_are_as_sparse_as_real_ones_and_wake_the_network(settings):
+def test_synthetic_events_are_as_sparse_as_real_ones_and_wake_the_network(settings):
     case = changed(settings, "nmnist-cnn-t30", "events", {"batch_size": 10})
     samples = inputs.load(case)
     x, _ = samples.batches[0]
@@ -138,26 +102,6 @@ def test_a_peer_network_computes_the_same_layers_in_every_layout(channels_last, 
     hidden = torch.nn.functional.conv2d(torch.nn.functional.avg_pool2d(hidden, 2) * 4 * POOLING_GAIN, weights[1], padding=1)
     expected = hidden.flatten(1) @ weights[2].T @ weights[3].T
     torch.testing.assert_close(peer(peer.prepared(x)), expected.expand(5, 3, 4), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.slow  # 10 s each, mostly imports
-@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
-def test_a_library_trains_and_fires(peer, settings):
-    if peer.version is None:
-        pytest.skip(f"{peer.title} is not installed; make bench installs it")
-    ready, _, failed = find_settings([Job(small(settings), peer, threads=1)], Effort(trials=False))
-    assert not failed
-    found = measure(ready, Effort(repetitions=1, least=1, turn_seconds=0.0), lambda _: lambda _: None)
-    assert [m.mode for m in found] == ["train", "infer"]
-    assert found[0].found is not None
-    assert found[0].found.rates[0] > 0
-
-
-def test_a_library_that_is_missing_is_named_with_the_command_to_install_it(settings):
-    missing = replace(PEERS[0], library="no-such-library")
-    jobs, _, failed = find_settings([Job(small(settings), entry, 1) for entry in (missing, OURS, DENSE)], Effort())
-    assert [job.entry for job in jobs] == [OURS, DENSE]
-    assert failed[0].note == "not installed: python -m pip install --no-deps -r requirements-bench.txt"
 
 
 def test_every_name_on_the_roster_is_its_own():

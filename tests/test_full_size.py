@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks.full_size import main
-from benchmarks.full_size_parts import JITTER_US, MOVE, Archives
+from benchmarks.full_size_parts import JITTER_US, MOVE, Archives, start_up
+from benchmarks.row_of_table import write_data
 from stages.display import ScreenProgress
 from tsslbp.data.events import EVENT, read_events, write_events
+from tsslbp.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,8 +54,32 @@ def test_everything_is_measured_and_written(archive, tmp_path, monkeypatch):
     assert 100 < memory[0] < memory[1] < 10_000  # MB, T = 30 and T = 100
     text = (tmp_path / "out/full-size.md").read_text()
     assert f"{memory[1]:,.1f} MB" in text
-    assert "python -m benchmarks.full_size --archive" in text
+    assert r"python -m benchmarks.full\_size --archive" in text
     assert not list((tmp_path / "data").iterdir())
+
+
+@pytest.fixture
+def small_images(tmp_path, settings) -> Settings:
+    """A project with a few synthetic images in the place of Fashion-MNIST, and settings that read them."""
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    write_data(tmp_path / "data/processed/fashion_mnist", settings.dataset("fashion_mnist"), 0.01)
+    return settings
+
+
+@pytest.mark.slow
+def test_start_up_is_measured_until_the_terminal_shows_the_first_step(small_images, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seconds = start_up(small_images, Path("params.yaml"), "fashion-mlp")
+    assert 1 < seconds < 120
+
+
+@pytest.mark.slow
+def test_a_stage_that_ends_before_its_first_step_is_an_error_that_shows_why(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    with pytest.raises(ValueError, match=r"(?s)before its first step: .*data\.json"):
+        start_up(settings, Path("params.yaml"), "fashion-mlp")
 
 
 @pytest.mark.parametrize(

@@ -3,46 +3,71 @@
 import time
 
 import pytest
+import torch
 
 from benchmarks import step_profile
 from benchmarks.cases import NetworkCase
-from benchmarks.step_profile import LOSS, NEURONS, NEURONS_BACK, PARTS, PRODUCTS, PRODUCTS_BACK, REST, UPDATE, Profile, Stopwatch
+from benchmarks.implementations import ours
+from benchmarks.inputs import load
+from benchmarks.step_profile import Profile
+from benchmarks.stopwatch import LOSS, NEURONS, NEURONS_BACK, PARTS, PRODUCTS, PRODUCTS_BACK, REST, UPDATE, Stopwatch, watched
 from tests.benchmark_builders import small
 
 
-def test_a_mark_gives_the_time_before_it_to_a_part_and_backward_tells_loss_from_product():
-    now = iter([0.0, 1.0, 3.0, 7.0, 15.0, 31.0, 63.0, 127.0])
+def test_a_mark_gives_the_time_before_it_to_a_part():
+    now = iter([0.0, 1.0, 3.0, 7.0])
     watch = Stopwatch(lambda: next(now))
     watch.mark(REST)
     watch.mark(PRODUCTS)
-    watch.mark(NEURONS)
-    watch.mark_before_backward()
-    watch.mark(NEURONS_BACK)
-    watch.mark_before_backward()
-    watch.mark(UPDATE)
-    assert watch.seconds == {REST: 1.0, PRODUCTS: 2.0, NEURONS: 4.0, LOSS: 8.0, NEURONS_BACK: 16.0, PRODUCTS_BACK: 32.0, UPDATE: 64.0}
+    watch.mark(REST)
+    assert watch.seconds == dict.fromkeys(PARTS, 0.0) | {REST: 5.0, PRODUCTS: 2.0}
 
 
-def test_every_part_of_a_real_step_takes_time_and_together_they_are_the_step(settings, monkeypatch):
-    monkeypatch.setattr(step_profile, "SECONDS", 0.0)
-    case = small(settings)
+def test_the_marks_of_a_real_step_come_in_the_order_of_its_parts(settings):
+    training, watch, marks = ours(small(settings), load(small(settings))), Stopwatch(), []
+    watch.mark = marks.append
+    with watched(training, watch):
+        training.train()
+    # 3C3-P2, 5 and the output
+    forward = [REST, PRODUCTS, *2 * [NEURONS, PRODUCTS], NEURONS, LOSS]
+    assert marks == [*forward, LOSS, *3 * [NEURONS_BACK, PRODUCTS_BACK]]
+
+
+def test_every_part_of_a_real_step_takes_time_and_together_they_are_the_step(settings):
     began = time.perf_counter()
-    profile = step_profile.profiled(case)
+    profile = step_profile.profiled(small(settings), seconds=0.0)
     assert all(profile.parts[part] > 0 for part in PARTS)
     assert profile.step < time.perf_counter() - began
 
 
-def test_nothing_is_watched_afterwards(settings, monkeypatch):
-    import torch
+def test_the_parts_of_one_step_add_up_to_all_of_it(settings):
+    training, watch = ours(small(settings), load(small(settings))), Stopwatch()
+    with watched(training, watch):
+        watch.start()
+        began = time.perf_counter()
+        training.train()
+        watch.mark(UPDATE)
+        seconds = time.perf_counter() - began
+    assert sum(watch.seconds.values()) == pytest.approx(seconds, abs=1e-4)
 
-    from tsslbp.method.layers import SpikingLinear
-    from tsslbp.method.neuron import cpu
 
-    watched = [(SpikingLinear, "forward"), (cpu, "spike_forward"), (cpu, "spike_backward"), (torch.nn.utils, "clip_grad_norm_")]
-    before = [getattr(where, name) for where, name in watched]
-    monkeypatch.setattr(step_profile, "SECONDS", 0.0)
-    step_profile.profiled(small(settings))
-    assert [getattr(where, name) for where, name in watched] == before
+def test_a_watched_step_computes_the_same(settings):
+    case = small(settings)
+    plain, other = ours(case, load(case)), ours(case, load(case))
+    with watched(other, Stopwatch()):
+        assert [other.train() for _ in range(3)] == [plain.train() for _ in range(3)]
+    assert all(torch.equal(a, b) for a, b in zip(plain.network.parameters(), other.network.parameters(), strict=True))
+
+
+def test_nothing_is_watched_afterwards(settings):
+    training, watch = ours(small(settings), load(small(settings))), Stopwatch()
+    loss = training.loss
+    with watched(training, watch):
+        training.train()
+    watch.start()
+    training.train()
+    assert watch.seconds == dict.fromkeys(PARTS, 0.0)
+    assert training.loss is loss
 
 
 def test_the_neurons_cost_is_per_neuron_time_step_and_thread(settings):

@@ -1,4 +1,4 @@
-"""Pictures of a benchmark: training time beside the dense limit, and how cost grows. Shapes tell apart what colours do."""
+"""Charts of a benchmark: training time beside the lower bound, and how cost grows. Shapes tell apart what colors do."""
 
 from collections.abc import Sequence
 
@@ -7,31 +7,30 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from benchmarks.cases import Sweep
+from benchmarks.markdown import significant
 from benchmarks.measurement import Measurement
-from benchmarks.report import Results, significant
-from benchmarks.roster import COMPILED, DENSE, OURS, OURS_BF16, PEERS, Entry
+from benchmarks.results import Results
+from benchmarks.roster import LIBRARIES, LOWER_BOUND, OURS, OURS_BF16, PEERS, Entry
 from benchmarks.scaling import Point, points, straight_line
 from tsslbp.figures.canvas import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, Picture, blank, blank_figure, finish, style
 
-_LOOKS = {
-    OURS: ("o", BLUE, BLUE),
-    OURS_BF16: ("o", BLUE, "white"),
-    PEERS[0]: ("s", VERMILLION, VERMILLION),
-    PEERS[1]: ("^", GREEN, GREEN),
-    PEERS[2]: ("D", ORANGE, ORANGE),
-    COMPILED[0]: ("s", VERMILLION, "white"),
-    COMPILED[1]: ("^", GREEN, "white"),
-    COMPILED[2]: ("D", ORANGE, "white"),
-}
-"""Marker, edge and face of each contestant."""
-_ROW = 0.55
+_SHAPES = (("s", VERMILLION), ("^", GREEN), ("D", ORANGE), ("v", GREY), ("P", BLACK), ("X", VERMILLION), ("<", GREEN), (">", ORANGE))
+"""Marker and color of each library, in the order of the roster; they begin again after the last."""
+_ROW = 0.7
 """Inches of height for a network."""
 
 
+def looks() -> dict[Entry, tuple[str, str, str]]:
+    """Marker, edge and face of each implementation; the face is white where it is not the plain one."""
+    shapes = {entry.peer: _SHAPES[index % len(_SHAPES)] for index, entry in enumerate(PEERS)}
+    ours = {OURS: ("o", BLUE, BLUE), OURS_BF16: ("o", BLUE, "white")}
+    return ours | {entry: (*shapes[entry.peer], "white" if entry.compiled else shapes[entry.peer][1]) for entry in LIBRARIES}
+
+
 def pictures(results: Results) -> list[Picture]:
-    """All pictures that the results allow."""
+    """Draw all charts that the results allow."""
     drawn = []
-    if any(results.find(case.name, DENSE) and results.find(case.name, OURS) for case in results.networks):
+    if any(results.find(case.name, LOWER_BOUND) and results.find(case.name, OURS) for case in results.networks):
         drawn.append(training(results))
     swept = [(sweep, there) for sweep in results.sweeps if len(there := points(sweep, results.measurements)) > 1]
     if swept:
@@ -40,12 +39,12 @@ def pictures(results: Results) -> list[Picture]:
 
 
 def training(results: Results) -> Picture:
-    """Training time of every contestant as a multiple of the dense limit's, a row a network."""
-    cases = [case for case in results.networks if results.find(case.name, DENSE)]
+    """Draw the training time of every implementation as a multiple of the lower bound's, one row per network."""
+    cases = [case for case in results.networks if results.find(case.name, LOWER_BOUND)]
     with style():
-        figure, axes = blank(1.3 + _ROW * len(cases))
-        axes.axvline(1, color=BLACK, linestyle="--", linewidth=1.2, label="dense limit")
-        for entry in _LOOKS:
+        figure, axes = blank(1.6 + _ROW * len(cases))
+        axes.axvline(1, color=BLACK, linestyle="--", linewidth=1.2, label="lower bound")
+        for entry in looks():
             _mark(axes, results, [case.name for case in cases], entry)
         axes.set_yticks(range(len(cases)), [case.name for case in cases])
         axes.set_ylim(len(cases) - 0.5, -0.5)
@@ -55,19 +54,21 @@ def training(results: Results) -> Picture:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set(title="A training step on the CPU", xlabel="time ÷ that of the products alone")
         figure.legend(loc="outside lower center", ncols=2)
-        caption = "Time of a training step as a multiple of the dense limit's: medians, with quartiles. Smaller is faster."
+        caption = "Time of a training step as a multiple of the lower bound's: medians, with quartiles. Smaller is faster."
         return finish(figure, "training", caption, _training_in_words(results))
 
 
 def _mark(axes: Axes, results: Results, cases: Sequence[str], entry: Entry) -> None:
-    found = [(row, m, dense) for row, case in enumerate(cases) if (m := results.find(case, entry)) and (dense := results.find(case, DENSE))]
+    found = [
+        (row, m, bound) for row, case in enumerate(cases) if (m := results.find(case, entry)) and (bound := results.find(case, LOWER_BOUND))
+    ]
     if not found:
         return
-    marker, edge, face = _LOOKS[entry]
-    offset = 0.09 * (list(_LOOKS).index(entry) - (len(_LOOKS) - 1) / 2)  # side by side, so that none hides another
-    x = np.array([m.median / dense.median for _, m, dense in found])
+    marker, edge, face = looks()[entry]
+    offset = 0.07 * (list(looks()).index(entry) - (len(looks()) - 1) / 2)  # side by side, so that none hides another
+    x = np.array([m.median / bound.median for _, m, bound in found])
     spread = np.array([[m.median - m.quartiles[0], m.quartiles[1] - m.median] for _, m, _ in found]).T / [
-        dense.median for *_, dense in found
+        bound.median for *_, bound in found
     ]
     axes.errorbar(
         x, [row + offset for row, *_ in found], xerr=spread, linestyle="", marker=marker, markersize=5,
@@ -78,22 +79,22 @@ def _mark(axes: Axes, results: Results, cases: Sequence[str], entry: Entry) -> N
 def _training_in_words(results: Results) -> str:
     words = []
     for case in results.networks:
-        ours, dense = results.find(case.name, OURS), results.find(case.name, DENSE)
-        fastest = results.fastest(case.name, PEERS)
-        if ours and dense:
-            peer = f", the fastest library {significant(fastest.median / dense.median)}" if fastest else ""
-            words.append(f"{case.name}: this project {significant(ours.median / dense.median)} times the dense limit{peer}")
+        ours, bound = results.find(case.name, OURS), results.find(case.name, LOWER_BOUND)
+        fastest = results.fastest(case.name, LIBRARIES)
+        if ours and bound:
+            peer = f", the fastest library {significant(fastest.median / bound.median)}" if fastest else ""
+            words.append(f"{case.name}: this project {significant(ours.median / bound.median)} times the lower bound{peer}")
     return "; ".join(words) + "."
 
 
 def scaling(swept: Sequence[tuple[Sweep, Sequence[Point]]]) -> Picture:
-    """Time and memory of a training step along every sweep, with the straight line that fits best."""
+    """Draw time and memory of a training step along every sweep, with the straight line that fits best."""
     with style():
         figure = blank_figure(0.5 + 1.9 * len(swept))
         grid = figure.subplots(len(swept), 2, squeeze=False)
         for (sweep, there), (left, right) in zip(swept, grid, strict=True):
             _curve(left, sweep, [(point.value, 1e3 * point.seconds) for point in there], "step, ms")
-            _dense_curve(left, there)
+            _bound_curve(left, there)
             _curve(right, sweep, [(point.value, point.memory / 1e6) for point in there], "memory, MB")
         grid[0][0].legend(loc="upper left")
         caption = "Time and memory of a training step; the lines are straight ones, fitted to the points, where the cost should grow in proportion."
@@ -111,8 +112,8 @@ def _curve(axes: Axes, sweep: Sweep, values: Sequence[tuple[int, float]], label:
     axes.set_ylim(bottom=0)
 
 
-def _dense_curve(axes: Axes, there: Sequence[Point]) -> None:
-    measured: list[tuple[int, Measurement]] = [(point.value, point.dense) for point in there if point.dense]
+def _bound_curve(axes: Axes, there: Sequence[Point]) -> None:
+    measured: list[tuple[int, Measurement]] = [(point.value, point.bound) for point in there if point.bound]
     if measured:
         axes.plot(
             [value for value, _ in measured],
@@ -120,7 +121,7 @@ def _dense_curve(axes: Axes, there: Sequence[Point]) -> None:
             linestyle="",
             marker="x",
             color=BLACK,
-            label="dense limit",
+            label="lower bound",
         )
 
 

@@ -1,4 +1,4 @@
-"""The CSV: one line for each contestant, case and mode. The Markdown shows the same numbers."""
+"""The CSV: one line for each implementation, case and mode. The Markdown shows the same numbers."""
 
 import csv
 import io
@@ -8,14 +8,14 @@ from benchmarks.cases import LayerCase
 from benchmarks.measurement import Measurement
 
 COLUMNS = (
-    "case", "title", "mode", "contestant", "version", "setting", "batch", "time_steps", "repetitions", "steps_per_repetition",
-    "seconds_median", "seconds_first_quartile", "seconds_third_quartile", "samples_per_second", "dense_operations",
-    "peak_memory_bytes", "memory_after_imports_bytes", "firing_rates", "samples", "note",
+    "case", "title", "mode", "implementation", "version", "setting", "batch", "time_steps", "repetitions", "steps_per_repetition",
+    "seconds_median", "seconds_first_quartile", "seconds_third_quartile", "samples_per_second", "product_operations",
+    "peak_memory_bytes", "memory_after_imports_bytes", "firing_rates", "samples", "turns_repeated", "turns_disturbed", "remark", "note",
 )  # fmt: skip
 
 
 def csv_text(measurements: Sequence[Measurement]) -> str:
-    """All measurements."""
+    """Write all measurements."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
@@ -30,12 +30,12 @@ def _row(measurement: Measurement) -> dict[str, object]:
         "case": case.name,
         "title": case.title,
         "mode": measurement.mode,
-        "contestant": measurement.entry.name,
+        "implementation": measurement.entry.name,
         "version": measurement.entry.version or "",
         "setting": measurement.setting,
         "batch": case.batch,
         "time_steps": case.time_steps,
-        "dense_operations": case.operations(measurement.mode == "train"),
+        "product_operations": case.operations(measurement.mode == "train"),
         "note": measurement.note,
     }
     if found is None or not measurement.seconds:
@@ -52,4 +52,7 @@ def _row(measurement: Measurement) -> dict[str, object]:
         "memory_after_imports_bytes": found.base,
         "firing_rates": " ".join(f"{rate:.4f}" for rate in found.rates),
         "samples": found.source,
+        "turns_repeated": measurement.repeated,
+        "turns_disturbed": measurement.disturbed,
+        "remark": found.remark,
     }
