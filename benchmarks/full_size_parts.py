@@ -126,7 +126,7 @@ def start_up(settings: Settings, params: Path, model: str) -> float:
 
 def _first_step(project: Path, model: str) -> float:
     screen, terminal = pty.openpty()
-    command = [sys.executable, "-m", "stages.train", "--params", "params.yaml", "--model", model]
+    command = [sys.executable, "-m", "stages.fit", "--params", "params.yaml", "--model", model]
     began = time.monotonic()
     environment = _environment() | {"TERM": "xterm", "COLUMNS": "200"}
     stage = subprocess.Popen(

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import tempfile
+import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,6 +19,8 @@ from benchmarks.roster import JAX_ENVIRONMENT
 from benchmarks.worker import GRACE, Job, WorkerError, without_interrupts
 
 ROOT = Path(__file__).parent.parent
+ERRORS = "errors"
+"""The file, among a process's inputs, with what it or the process that writes them stopped with."""
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_TOP_PAD_": str(2**28)}
 """glibc's settings that the processes of PyTorch get from `tsslbp.system.keep_large_blocks`."""
 _ANSWERS: dict[str, Callable[[Any], Any]] = {
@@ -37,6 +40,7 @@ class JaxWorker:
         self._asked: deque[str] = deque()
         self._inputs = get_context("spawn").Process(target=_write_inputs, args=(self._case, Path(self._folder.name)), daemon=True)
         self._process: subprocess.Popen[str] | None = None
+        self._failure = ""
         if isinstance(self._case, NetworkCase):
             with without_interrupts():
                 self._inputs.start()
@@ -45,16 +49,27 @@ class JaxWorker:
         """See `Worker`."""
         self._asked.append(command)
         if self._process is None:
+            self._failure = self._wait_for_inputs()
+            if self._failure:
+                return
             self._process = self._start()
         assert self._process.stdin is not None
         with contextlib.suppress(ConnectionError):
             self._process.stdin.write(json.dumps([command, *arguments], default=asdict) + "\n")
             self._process.stdin.flush()
 
+    def _wait_for_inputs(self) -> str:
+        """Wait until samples and weights are written; returns what went wrong."""
+        if not isinstance(self._case, NetworkCase):
+            return ""
+        self._inputs.join()
+        errors = Path(self._folder.name) / ERRORS
+        if errors.exists():
+            return errors.read_text()
+        return f"the process that writes its samples ended with code {self._inputs.exitcode}" if self._inputs.exitcode else ""
+
     def _start(self) -> "subprocess.Popen[str]":
         folder, case, job = Path(self._folder.name), self._case, self._job
-        if isinstance(case, NetworkCase):
-            self._inputs.join()
         layer = None if isinstance(case, NetworkCase) else asdict(case)
         assert job.entry.peer is not None
         task = {"peer": job.entry.peer.name, "threads": job.threads, "layer": layer, "setting": job.setting and asdict(job.setting)}
@@ -64,17 +79,19 @@ class JaxWorker:
             env=os.environ | ALLOCATOR | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=(folder / "errors").open("wb"),
+            stderr=(folder / ERRORS).open("wb"),
             text=True,
             start_new_session=True,  # an interrupt from the keyboard is for the process that reports
         )
 
     def receive(self) -> Any:
         """See `Worker`."""
+        if self._failure:
+            raise WorkerError(self._failure)
         assert self._process is not None and self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            last = (Path(self._folder.name) / "errors").read_text(errors="replace").strip().splitlines()[-1:]
+            last = (Path(self._folder.name) / ERRORS).read_text(errors="replace").strip().splitlines()[-1:]
             code = self._process.wait()
             raise WorkerError(f"the process ended with code {code}, perhaps for want of memory{': ' if last else ''}{''.join(last)}")
         good, answer = json.loads(line)
@@ -115,6 +132,9 @@ class JaxWorker:
 
 
 def _write_inputs(case: NetworkCase, folder: Path) -> None:
-    from benchmarks.jax_inputs import write_inputs
+    try:
+        from benchmarks.jax_inputs import write_inputs
 
-    write_inputs(case, folder)
+        write_inputs(case, folder)
+    except Exception as error:  # whatever it is, it is for the table
+        (folder / ERRORS).write_text(traceback.format_exception_only(error)[-1].strip())

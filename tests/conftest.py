@@ -13,9 +13,10 @@ if not torch.cuda.is_available():
 
 from tests import report_builders
 from tests.project import ROOT
+from tsslbp.figures.canvas import Picture
 from tsslbp.report.origin import Run
 from tsslbp.settings import Settings, load_settings
-from tsslbp.tracking import Store, artifacts, prepare, tracking_store
+from tsslbp.tracking import Store, prepare, tracking_store
 
 # How many inputs each reader of test_fuzzing.py gets: in `make test`, and in `make test-slow`.
 settings.register_profile("quick", max_examples=45, deadline=None, suppress_health_check=list(HealthCheck))
@@ -68,5 +69,5 @@ def store(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty pictures for tests that are not about them: drawing takes longer than all other logging."""
-    monkeypatch.setattr(artifacts, "draw_learning_curves", lambda path, *_: path.write_bytes(b""))
-    monkeypatch.setattr(artifacts, "draw_confusion", lambda path, *_: path.write_bytes(b""))
+    for drawing in ("curves.training_curves", "curves.learning_curves", "confusion.confusion_matrix"):
+        monkeypatch.setattr(f"tsslbp.figures.{drawing}", lambda *_, **__: Picture("", "", "", b"", 0, 0))

@@ -1,5 +1,8 @@
 """What MLflow is told of a model, and where it is kept."""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
 from collections import OrderedDict
@@ -13,6 +16,7 @@ from tests.record_builders import make_record
 from tests.tracking_helpers import active_runs, client_of, expected, history
 from tsslbp.settings import digest
 from tsslbp.tracking import ModelContext, Store, complete, import_records, tracking_store, verify
+from tsslbp.tracking.pictures import model_files, seed_files
 from tsslbp.tracking.store import locked
 
 
@@ -226,3 +230,44 @@ def test_a_folder_may_have_any_name(tmp_path: Path, empty_database: Path, name: 
 def test_importing_the_package_does_not_import_mlflow() -> None:
     code = "import sys, tsslbp.tracking; assert 'mlflow' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
+
+
+USERS = {
+    "the shell of a notebook": ({"MPLBACKEND": "module://matplotlib_inline.backend_inline"}, ""),
+    "TeX for all text": ({}, "text.usetex: True\nfont.family: serif\nbackend: module://matplotlib_inline.backend_inline\n"),
+}
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_a_users_matplotlib_does_not_reach_our_pictures(user: str, tmp_path: Path, empty_database: Path) -> None:
+    environment, settings = USERS[user]
+    (tmp_path / "matplotlibrc").write_text(settings)
+    (tmp_path / "project").mkdir()
+    shutil.copy(empty_database, tmp_path / "project/mlflow.db")
+    code = (
+        "from pathlib import Path; from tests.record_builders import make_record; from tsslbp.tracking import import_records, tracking_store;"
+        f"import_records(tracking_store(Path({str(tmp_path / 'project')!r})), [make_record(seeds=(0,))])"
+    )
+    everything = {**os.environ, "MPLCONFIGDIR": str(tmp_path), "MLFLOW_TRACKING_URI": "", **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[1], env=everything, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    record, _ = make_record(seeds=(0,))
+    sent = {path.name: path.read_bytes() for path in (tmp_path / "project/mlartifacts").rglob("*.png")}
+    assert sent == {
+        name: png
+        for name, png in {**seed_files(record.seeds[0], "digits-mlp seed 0"), **model_files(record.seeds, "digits-mlp", None)}.items()
+        if name.endswith("png")
+    }
+
+
+def test_nothing_imports_pyplot() -> None:
+    """It keeps global state, is not safe outside of the main thread, and its import fails with a backend that is not there."""
+    root = Path(__file__).parents[1]
+    sources = [path for folder in ("tsslbp", "stages", "benchmarks") for path in (root / folder).rglob("*.py")]
+    found = [
+        str(path) for path in sources if re.search(r"^\s*(import|from) matplotlib.*pyplot|import pylab", path.read_text(), re.MULTILINE)
+    ]
+    assert sources
+    assert found == []

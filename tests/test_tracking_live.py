@@ -11,7 +11,7 @@ import pytest
 
 from tests.record_builders import make_epoch, make_record, make_seed
 from tests.tracking_helpers import active_runs, history, wait_for, who
-from tsslbp.tracking import LiveLog, Store, TrackingError, artifacts, import_records, live, tracking_store, verify
+from tsslbp.tracking import LiveLog, Store, TrackingError, import_records, live, tracking_store, verify
 from tsslbp.tracking.faults import explain
 from tsslbp.tracking.store import locked
 
@@ -100,11 +100,11 @@ def test_a_server_that_is_down_costs_one_warning_and_no_time(tmp_path: Path) -> 
 def test_after_the_first_fault_nothing_more_is_tried(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
-    def refuse(path: Path, title: str, *_: object) -> None:
+    def refuse(_history: object, title: str) -> None:
         tried.append(title)
         raise RuntimeError("this run cannot be drawn")
 
-    monkeypatch.setattr(artifacts, "draw_learning_curves", refuse)
+    monkeypatch.setattr("tsslbp.figures.curves.training_curves", refuse)
     warnings: list[str] = []
     record, provenance = make_record()
     with LiveLog(store, warnings.append) as log:

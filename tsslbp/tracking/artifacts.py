@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tsslbp.storage.records import ModelRecord, SeedRecord
-from tsslbp.tracking.pictures import draw_confusion, draw_learning_curves, write_confusion
+from tsslbp.storage.records import SeedRecord
+from tsslbp.tracking.pictures import model_files, seed_files
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -15,30 +15,25 @@ if TYPE_CHECKING:
 
 FILES = "pipeline"
 """Folder of the artifacts that say what was run: settings and lock file."""
-CURVES = "learning_curves.png"
 
 
 def send_pictures(client: "MlflowClient", run: "Run", title: str, record: SeedRecord, again: bool) -> None:
-    """Log a seed's learning curve and confusion matrix where one of them is missing, or `again` says that the numbers are new."""
+    """Log a seed's curves and confusion matrix where one of them is missing, or `again` says that the numbers are new."""
     names = {"learning_curve.png", *(("confusion.png", "confusion.csv") if record.confusion else ())}
-    if not again and names <= _present(client, run).keys():
-        return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        draw_learning_curves(folder / "learning_curve.png", title, {title: record.history})
-        if record.confusion:
-            draw_confusion(folder / "confusion.png", f"{title}, after epoch {record.history[-1].epoch}", record.confusion)
-            write_confusion(folder / "confusion.csv", record.confusion)
-        client.log_artifacts(run.info.run_id, str(folder))
+    if again or not names <= _present(client, run).keys():
+        _send(client, run, seed_files(record, title))
 
 
-def send_curves(client: "MlflowClient", run: "Run", record: ModelRecord, again: bool) -> None:
-    """Log the learning curves of all seeds to their parent run, where they are missing or `again` says that the numbers are new."""
-    if not again and CURVES in _present(client, run):
-        return
+def send_curves(client: "MlflowClient", run: "Run", title: str, seeds: Sequence[SeedRecord], published: float | None, again: bool) -> None:
+    """Log the curves of all seeds to their parent run, where they are missing or `again` says that the numbers are new."""
+    if again or "learning_curves.png" not in _present(client, run):
+        _send(client, run, model_files(seeds, title, published))
+
+
+def _send(client: "MlflowClient", run: "Run", files: Mapping[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        histories = {f"seed {seed.seed}": seed.history for seed in record.seeds}
-        draw_learning_curves(Path(folder) / CURVES, record.model, histories)
+        for name, contents in files.items():
+            Path(folder, name).write_bytes(contents)
         client.log_artifacts(run.info.run_id, folder)
 
 

@@ -120,7 +120,8 @@ def finish_model(
     with locked(connection.store):
         run = mlflow_runs.ensure(connection, experiment, parent, min(seed.started for seed in seeds))
         mlflow_runs.set_summary(client, run, values)
-    artifacts.send_curves(client, run, record, again=run.data.tags.get(LOGGED) != contents)
+    published = context.metrics.get("published_mean")
+    artifacts.send_curves(client, run, parent.title, record.seeds, published, again=run.data.tags.get(LOGGED) != contents)
     artifacts.send_files(client, run, context.files)
     tags = {**parent.tags, **context.tags, LOGGED: contents, DESCRIPTION: _description(record, context)}
     _set_outcome(client, run, tags, "; ".join(failures), max(seed.ended for seed in seeds))
