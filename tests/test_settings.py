@@ -166,7 +166,10 @@ UNUSABLE: dict[str, tuple[Change, str]] = {
     "epochs beyond a life": (model(epochs=10**9), r"epochs: got 1000000000 \(int\); allowed: 100000 or less"),
     "a batch beyond memory": (model(batch_size=10**12), r"batch_size: got 10+ \(int\)"),
     "a margin beyond its image": (model(padding=10**9), r"padding: got 1000000000 \(int\); allowed: 1024 or less, or a list"),
-    "a layer beyond memory": (model(architecture="99999999"), r"token '99999999' at position 1 is not a layer.*sizes up to 9999999"),
+    "a layer beyond memory": (
+        model(architecture="99999999"),
+        r"token '99999999' at position 1 is not a layer.*sizes of up to seven digits",
+    ),
     "a notation of a page": (
         model(architecture="1-" * 999 + "1"),
         r"models\.mnist-cnn: architecture .*has 1,999 characters; allowed: 1,000",
