@@ -114,7 +114,9 @@ def text_recordings(count: int, seed: int) -> bytes:
     random, packed = np.random.default_rng(seed), io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for number in range(count):
-            events = np.stack([np.sort(random.integers(0, 12_000, 2000)), *(random.integers(0, size, 2000) for size in (16, 12, 3))], axis=1)
+            events = np.stack(
+                [np.sort(random.integers(0, 12_000, 2000)), *(random.integers(0, size, 2000) for size in (16, 12, 3))], axis=1
+            )
             archive.writestr(f"{number % 4}/{number}.txt", "\n".join(",".join(map(str, event)) for event in events.tolist()))
     return packed.getvalue()
 

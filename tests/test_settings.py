@@ -65,7 +65,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "missing": (lambda raw: raw["models"]["mnist-cnn"].pop("loss"), r"models\.mnist-cnn\.loss: missing"),
     "missing section": (lambda raw: raw.pop("training"), "training: missing"),
     "no such dataset": (model(dataset="mmnist"), r"models\.mnist-cnn\.dataset: got 'mmnist'; allowed: cifar10, fashion_mnist"),
-    "no such recipe": (model(recipe="2022"), r"models\.mnist-cnn\.recipe: got '2022'; allowed: 2020-10"),
+    "no such recipe": (model(recipe="2022"), r"models\.mnist-cnn\.recipe: got '2022'; allowed: 2020-06, 2020-10"),
     "no such model": (lambda raw: raw["published"].update(new=raw["published"]["mnist-cnn"]), r"published\.new: no such model"),
     "no such gradient": (lambda raw: raw["recipes"]["2021-03"].update(gradient="x"), r"recipes\.2021-03\.gradient: got 'x' \(str\)"),
     "no such layer": (model(architecture="15C5-P2-2X"), r"models\.mnist-cnn: .*token '2X' at position 9"),
