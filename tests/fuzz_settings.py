@@ -187,7 +187,7 @@ def follow(settings: Settings, folder: Path) -> None:
     try:
         device = prepare_device(settings.execution)
     except SettingsError as error:
-        check_message(error, "execution.device: got ")
+        check_message(error, "execution.")
         device = torch.device("cpu")
     assert len(make_rows(settings, {})) == len(settings.models)
     for text in (settings.experiment, *(dataset.title for dataset in settings.datasets.values())):

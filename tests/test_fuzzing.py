@@ -27,6 +27,13 @@ def test_any_input_gives_a_result_or_the_readers_own_error(name, profile, tmp_pa
     assert seen * len(TARGETS) >= PROMISED[profile]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SETTINGS_TARGETS)
+def test_ten_thousand_settings_files_are_followed_to_where_a_stage_reads_data(name, tmp_path):
+    many = settings(settings.get_profile("thorough"), max_examples=10_000)
+    assert fire(SETTINGS_TARGETS[name], many, tmp_path) >= 10_000
+
+
 def test_every_target_is_under_fire(tmp_path):
     assert set(TARGETS) == {*DATA_TARGETS, *SETTINGS_TARGETS, *state_targets(tmp_path)}
 

@@ -46,7 +46,7 @@ def test_any_settings_file_ends_a_stage_well_or_in_a_line_a_finding(project: Pro
             runs = may_run(load_settings(project.params), project.folder)
         except SettingsError:
             runs = True
-        for command in (("train", "--model", MODEL), ("report", "--show")) if runs else (("report", "--show"),):
+        for command in (("fit", "--model", MODEL), ("report", "--show")) if runs else (("report", "--show"),):
             capsys.readouterr()
             code = run_stage(project.folder, *command)
             ends[code] += 1

@@ -90,9 +90,10 @@ def test_a_failure_keeps_its_message_and_exit_code(project: Project) -> None:
 def test_a_training_goes_on_without_a_reader(tmp_path: Path, empty_database: Path, reader: str) -> None:
     project = Project(tmp_path / "project", empty_database, epochs=2)
     project.prepare()
-    done = shell(project, f"{sys.executable} -m stages.train --model {MODEL} {reader}", PYTHONIOENCODING="ascii")
+    done = shell(project, f"{sys.executable} -m stages.fit --model {MODEL} {reader}", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+    project.run("train", "--model", MODEL)
     assert len(project.results()) == 7  # record, history, metrics and two weights of each of two seeds
 
 

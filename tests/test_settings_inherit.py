@@ -94,7 +94,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "like a list": (lambda raw: raw["models"]["slow"].update(like=["mnist-cnn"]), r"models\.slow\.like: got \['mnist-cnn'\] \(list\)"),
     "like an unknown recipe": (
         lambda raw: raw["recipes"]["once"].update(like="2022"),
-        r"recipes\.once\.like: got '2022' \(str\); allowed, of the base: 2020-10, 2021-03",
+        r"recipes\.once\.like: got '2022' \(str\); allowed, of the base: 2020-06, 2020-10, 2021-03",
     ),
     "a recipe of the base": (
         lambda raw: raw["recipes"].update({"2020-10": {"like": "2021-03"}}),
