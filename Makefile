@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 PORT ?= 5000
+JOBS ?= 1
 VENV := .venv
 # What requirements.lock holds beside the library: all extras of pyproject.toml but bench.
 EXTRAS := pipeline,ray,export,dev
@@ -70,6 +71,10 @@ lint: $(READY) ## check format, lint and types
 	mypy --no-error-summary
 
 repro: $(READY) repository ## reproduce the published tables: days on a CPU, see docs/reproduce.md
+ifneq ($(JOBS),1)
+	dvc repro digest preprocess # once, for all: two at the same stage would refuse each other
+	dvc stage list --name-only | sed -n 's/^fit@//p' | xargs --max-procs=$(JOBS) -I {} dvc repro --single-item fit@{} train@{}
+endif
 	dvc repro
 
 recipes: $(READY) repository ## run the study: which recipe gives the published numbers? Hours on a CPU

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -92,3 +93,17 @@ def test_the_pythons_that_are_promised_are_those_that_setup_takes_and_ci_tries()
     assert set(workflow["jobs"]["test"]["strategy"]["matrix"]["python"]) == versions == {"3.11", "3.12", "3.13"}
     assert project["requires-python"] == ">=3.11,<3.14"
     assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_repro_trains_several_models_at_a_time_on_request():
+    """The commands alone; that such trainings end as each alone would is in test_concurrency.py."""
+
+    def commands(*arguments: str) -> list[str]:
+        done = subprocess.run(["make", "--dry-run", "repro", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+        return [line for line in done.stdout.splitlines() if "dvc" in line and "git" not in line]
+
+    assert commands() == ["dvc repro"]
+    once, several, last = commands("JOBS=3")
+    assert once.startswith("dvc repro digest preprocess")
+    assert "--max-procs=3 -I {} dvc repro --single-item fit@{} train@{}" in several
+    assert last == "dvc repro"
