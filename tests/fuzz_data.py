@@ -3,7 +3,6 @@
 import ast
 import gzip
 import io
-import ntpath
 import pickle
 import re
 import socketserver
@@ -98,7 +97,7 @@ def leads_out(name: str) -> bool:
         depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
         if depth < 0:
             return True
-    return path.startswith("/") or bool(ntpath.splitdrive(path)[0])
+    return path.startswith("/") or path[1:2] == ":"
 
 
 def check_name(name: str) -> None:

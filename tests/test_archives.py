@@ -9,7 +9,7 @@ import pytest
 
 from tsslbp.data.archives import ArchiveError, Limits, open_zip, read_entry, read_gzip, read_tar
 
-BAD_NAMES = ["../x", "a/../../x", "/etc/passwd", "C:/x", "C:x", "C:\\x", "a\\..\\..\\x", "\\\\server\\x", "//server/x", ".."]
+BAD_NAMES = ["../x", "a/../../x", "/etc/passwd", "C:/x", "C:x", "::", "1:x", "C:\\x", "a\\..\\..\\x", "\\\\server\\x", "//server/x", ".."]
 
 
 def make_zip(path, entries, compression=zipfile.ZIP_DEFLATED):

@@ -14,7 +14,8 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from ntpath import splitdrive  # pathlib's own idea of a drive differs between versions of Python
+from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 
@@ -70,7 +71,7 @@ def check_name(archive: Path, name: str) -> None:
         ArchiveError: names archive and entry.
     """
     path = entry_path(name)
-    if path.startswith("/") or PureWindowsPath(path).drive or PurePosixPath(normpath(path)).parts[:1] == ("..",):
+    if path.startswith("/") or splitdrive(path)[0] or PurePosixPath(normpath(path)).parts[:1] == ("..",):
         raise ArchiveError(f"{archive}: entry {name!r} leads out of the archive; refused")
     if not path or "\0" in path:
         raise ArchiveError(f"{archive}: entry {name!r} has {'a zero byte in its name' if path else 'no name'}; refused")
