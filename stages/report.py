@@ -8,6 +8,7 @@ import argparse
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,35 +19,84 @@ from stages.tracking_context import model_context
 from tsslbp.settings import Settings
 
 if TYPE_CHECKING:
-    from tsslbp.report.origin import Run
+    from tsslbp.report.origin import IsPresent, Run
     from tsslbp.report.rows import ResultRow
     from tsslbp.report.studies.findings import Studies
+    from tsslbp.storage.records import ModelRecord, Provenance
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a pipeline and its studies have measured.
+
+    Attributes:
+        pipelines: settings and runs of the pipeline, then of its studies, by their settings' file.
+        rows: of the pipeline.
+        studies: what its studies found.
+    """
+
+    pipelines: "Mapping[Path, tuple[Settings, Mapping[str, Run]]]"
+    rows: "Sequence[ResultRow]"
+    studies: "Studies"
+
+    @property
+    def runs(self) -> "Mapping[str, Run]":
+        """The pipeline's own."""
+        return next(iter(self.pipelines.values()))[1]
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
     """Read the records, compare them with MLflow, write the report; renew the parts of other documents on request."""
-    from tsslbp.report.origin import read_runs
-    from tsslbp.report.rows import make_rows
-    from tsslbp.report.studies.findings import make_studies
     from tsslbp.report.write import write_reports
 
     warn_of_outdated_meaning(options.params, settings)
-    runs = read_runs(settings, settings.folders.runs)
-    rows = make_rows(settings, runs)
+    found = gather(options.params, settings)
     if options.show:
-        _show(rows)
+        _show(found.rows)
         return
-    files = load_studies(options.params)
-    studies = {path.parent.name: (study, read_runs(study, study.folders.runs)) for path, study in files.items()}
-    for params, (pipeline, measured) in zip((options.params, *files), ((settings, runs), *studies.values()), strict=True):
-        agree_with_mlflow(pipeline, measured, params)
-    found = make_studies(studies, settings, runs)
+    for params, (pipeline, runs) in found.pipelines.items():
+        agree_with_mlflow(pipeline, runs, params)
     folder = settings.folders.reports
-    write_reports(settings.experiment, rows, runs, folder, found, repository_link(Path(), folder))
-    _show(rows)
+    write_reports(settings.experiment, found.rows, found.runs, folder, found.studies, repository_link(Path(), folder))
+    _show(found.rows)
     print(f"written: {folder}/results.html, .md, .tex, .csv and figures/")
     for path in options.readme:
-        update_document(path, rows, found)
+        update_document(path, found.rows, found.studies)
+
+
+def gather(params: Path, settings: Settings, root: Path = Path()) -> Gathered:
+    """Read the records of a pipeline and of its studies, and make their rows.
+
+    Args:
+        params: the pipeline's settings file.
+        settings: what it says.
+        root: the folder that the settings' folders are relative to.
+    """
+    from tsslbp.report.origin import read_runs
+    from tsslbp.report.rows import make_rows
+    from tsslbp.report.studies.findings import make_studies
+
+    pipelines = {
+        path: (each, read_runs(each, root / each.folders.runs)) for path, each in {params: settings, **load_studies(params)}.items()
+    }
+    runs, is_present = pipelines[params][1], present_code()
+    studies = {path.parent.name: found for path, found in pipelines.items() if path != params}
+    return Gathered(pipelines, make_rows(settings, runs, is_present), make_studies(studies, settings, runs, is_present))
+
+
+def present_code() -> "IsPresent":
+    """A judge of whether records are of today's code; it remembers what it has judged, as reading the code takes a tenth of a second."""
+    from tsslbp.storage.meaning import is_present
+
+    known: dict[tuple[object, ...], bool] = {}
+
+    def judge(record: "ModelRecord", provenance: "Provenance") -> bool:
+        name = (record.code, record.settings["loss"]["kind"], *(seed.device for seed in provenance.seeds))
+        if name not in known:
+            known[name] = is_present(record, provenance)
+        return known[name]
+
+    return judge
 
 
 def repository_link(root: Path, reports: Path) -> str | None:

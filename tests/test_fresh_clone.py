@@ -7,16 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.common import load_studies
-from stages.report import repository_link
+from stages.report import gather, repository_link
 from tests.in_process import run_stage
 from tests.report_builders import make_run, settings, study_settings
 from tsslbp.data.events import bin_events, stabilize
 from tsslbp.figures.raster import Raster
 from tsslbp.figures.raster_file import FILE_NAME, save_raster
-from tsslbp.report.origin import read_runs
-from tsslbp.report.rows import make_rows
-from tsslbp.report.studies.findings import make_studies
 from tsslbp.report.write import write_reports
 from tsslbp.settings import load_settings
 from tsslbp.storage.records import write_record
@@ -97,16 +93,12 @@ def test_the_committed_report_is_the_one_that_the_committed_records_give(tmp_pat
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     base = load_settings(tmp_path / "params.yaml")
-    runs = read_runs(base, tmp_path / base.folders.runs)
-    studies = {
-        path.parent.name: (study, read_runs(study, tmp_path / study.folders.runs))
-        for path, study in load_studies(tmp_path / "params.yaml").items()
-    }
+    found = gather(tmp_path / "params.yaml", base, tmp_path)
     shutil.copytree(
         tmp_path / "reports", tmp_path / "again", ignore=shutil.ignore_patterns("runs", "studies", "results.*", "ablation.csv", "figures")
     )
     link = repository_link(ROOT, base.folders.reports)
-    write_reports(base.experiment, make_rows(base, runs), runs, tmp_path / "again", make_studies(studies, base, runs), link)
+    write_reports(base.experiment, found.rows, found.runs, tmp_path / "again", found.studies, link)
     again = files(tmp_path / "again")
     for path in tracked("reports"):
         if is_generated(path):

@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.common import load_studies
-from tsslbp.report.origin import read_runs
+from stages.report import gather
 from tsslbp.report.readme import markers, readme_parts
-from tsslbp.report.rows import make_rows
-from tsslbp.report.studies.findings import make_studies
 from tsslbp.settings import load_settings
 
 ROOT = Path(__file__).parent.parent
@@ -26,12 +23,9 @@ def between(text: str, name: str) -> list[str]:
 
 
 def test_each_part_is_the_one_that_the_records_give():
-    settings = load_settings(ROOT / "params.yaml")
-    runs = read_runs(settings, ROOT / settings.folders.runs)
-    studies = {
-        path.parent.name: (study, read_runs(study, ROOT / study.folders.runs)) for path, study in load_studies(ROOT / "params.yaml").items()
-    }
-    parts = readme_parts(make_rows(settings, runs), make_studies(studies, settings, runs))
+    params = ROOT / "params.yaml"
+    found = gather(params, load_settings(params), ROOT)
+    parts = readme_parts(found.rows, found.studies)
     assert set(parts) == set(PLACES)
     for name, text in parts.items():
         page = (ROOT / PLACES[name]).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 from tests.report_builders import sample_studies, study_runs
 from tsslbp.report.gallery import draw_pictures
 from tsslbp.report.page import results_page
-from tsslbp.report.rows import make_rows
+from tsslbp.report.rows import OLDER_CODE, make_rows
 from tsslbp.report.studies.findings import make_studies
 from tsslbp.report.texts import ablation_csv, results_csv, results_markdown, results_tex
 
@@ -111,3 +111,12 @@ def test_studies_that_were_not_run_say_so_in_every_format(base, studies):
 def test_a_pipeline_without_studies_has_no_word_of_them(whole):
     text = results_markdown(whole[0])
     assert "recipe gives" not in text and "each part of the method" not in text
+
+
+def test_studies_of_an_older_code_say_so(base, base_runs, studies):
+    runs = study_runs(studies)
+    whole = {name: (study, runs[name]) for name, study in studies.items()}
+    found = make_studies(whole, base, base_runs, lambda record, provenance: record.model != "fashion-mlp-surrogate")
+    assert [each.name for each in found.ablation if OLDER_CODE in each.note] == ["surrogate alone"]
+    every = make_studies(whole, base, base_runs, lambda record, provenance: False)
+    assert all((OLDER_CODE in each.note) == each.row.was_run for each in (*every.recipes, *every.ablation))

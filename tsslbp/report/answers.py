@@ -13,13 +13,20 @@ WHAT = (
 )
 
 
-def answer(rows: Sequence[ResultRow]) -> tuple[str, str]:
-    """Two sentences: what was run, and how that stands to what is published."""
+def answer(rows: Sequence[ResultRow]) -> tuple[str, ...]:
+    """A few sentences: what was run, how that stands to what is published, and whether the code has changed since."""
     run = [row for row in rows if row.was_run]
     if not run:
-        return f"{extent(rows)}.", "The tables show the published numbers alone." if any(map(_is_published, rows)) else ""
+        return f"{extent(rows)}.", *(["The tables show the published numbers alone."] if any(map(_is_published, rows)) else [])
     missing = ", ".join(row.model for row in rows if not row.was_run)
-    return f"{extent(rows)}{f'; not run: {missing}' if missing else ''}.", _agreement([row for row in run if row.follows_protocol], run)
+    found = f"{extent(rows)}{f'; not run: {missing}' if missing else ''}."
+    return found, _agreement([row for row in run if row.follows_protocol], run), *older(rows)
+
+
+def older(rows: Sequence[ResultRow]) -> tuple[str, ...]:
+    """A sentence on the rows that an older state of the method's code gave; none where there are none, or where nobody compared."""
+    names = [row.model for row in rows if row.was_run and row.origin.is_present_code is False]
+    return (f"The method's code has changed since these were run: {', '.join(names)}.",) if names else ()
 
 
 def extent(rows: Sequence[ResultRow]) -> str:

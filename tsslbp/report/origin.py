@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,9 @@ from tsslbp.settings import Settings
 from tsslbp.storage.records import ModelRecord, Provenance, RecordError, SeedProvenance, read_record
 
 Run = tuple[ModelRecord, Provenance]
+
+IsPresent = Callable[[ModelRecord, Provenance], bool]
+"""Whether a record was made by code that means the same as today's, as `storage.meaning.is_present` says."""
 
 RECORD_FILES = ("metrics.json", "history.csv", "record.json", "provenance.json")
 
@@ -78,12 +81,12 @@ class Origin:
         return tuple(f"seed{'s' if len(which) > 1 else ''} {', '.join(map(str, which))} failed: {what}" for what, which in seeds.items())
 
 
-def origin_of(run: Run | None, present_code: str | None = None) -> Origin:
+def origin_of(run: Run | None, is_present: IsPresent | None = None) -> Origin:
     """Gather what the provenance of the seeds has to say; an empty Origin where there is none.
 
     Args:
         run: a model's record and provenance.
-        present_code: digest of the code that would train the model now; None: not compared.
+        is_present: compares its code with today's; None: nobody does.
     """
     if run is None:
         return Origin()
@@ -95,7 +98,7 @@ def origin_of(run: Run | None, present_code: str | None = None) -> Origin:
         git_commit=", ".join(_distinct(seed.git_commit for seed in seeds)),
         device="; ".join(_distinct(_place(seed) for seed in seeds)),
         code=record.code,
-        is_present_code=None if present_code is None else record.code == present_code,
+        is_present_code=None if is_present is None else is_present(record, provenance),
         hours=sum(sum(seed.seconds) for seed in seeds) / 3600,
         versions=", ".join(_versions(seeds)),
         started=min((seed.started for seed in seeds), default="")[: len("2021-03-01")],

@@ -10,7 +10,7 @@ from typing import Any
 
 from tsslbp.report.frame import Measured, aggregate, runs_frame
 from tsslbp.report.operations import Operations, operations_of
-from tsslbp.report.origin import Origin, Run, origin_of
+from tsslbp.report.origin import IsPresent, Origin, Run, origin_of
 from tsslbp.report.statistics import Comparison, Summary, check_published, compare
 from tsslbp.settings import Published, Settings
 from tsslbp.storage.records import ModelRecord
@@ -106,27 +106,28 @@ OLDER_CODE = "measured with an older state of the method's code"
 
 
 def make_rows(
-    settings: Settings, runs: Mapping[str, Run], present_code: Mapping[str, str] | None = None, study: str = "protocol"
+    settings: Settings, runs: Mapping[str, Run], is_present: IsPresent | None = None, study: str = "protocol"
 ) -> tuple[ResultRow, ...]:
     """One row per model, in the order of params.yaml, whether it was run or not.
 
     Args:
         settings: whose models.
         runs: records by model.
-        present_code: by model, the digest of the code that would train it now; a row of other code says so. None: not compared.
+        is_present: compares a record's code with today's; a row of older code says so. None: nobody does.
         study: what the rows belong to.
     """
     measured = aggregate(runs_frame(runs))
-    code = present_code or {}
-    return tuple(_make_row(settings, key, runs.get(key), measured.get(key), code.get(key), study) for key in settings.models)
+    return tuple(_make_row(settings, key, runs.get(key), measured.get(key), is_present, study) for key in settings.models)
 
 
-def _make_row(settings: Settings, key: str, run: Run | None, measured: Measured | None, present_code: str | None, study: str) -> ResultRow:
+def _make_row(
+    settings: Settings, key: str, run: Run | None, measured: Measured | None, is_present: IsPresent | None, study: str
+) -> ResultRow:
     model, dataset = settings.model(key), settings.dataset_of(key)
     published = settings.published.get(key, UNPUBLISHED)
     bests = measured.bests if measured else ()
     comparison = compare(bests, published)
-    origin = origin_of(run, present_code)
+    origin = origin_of(run, is_present)
     asked = _asked(settings, key, published)
     return ResultRow(
         dataset=model.dataset,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tsslbp.report.origin import Run
+from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import ResultRow, make_rows
 from tsslbp.report.statistics import PairedDifference, paired_difference
 from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
@@ -52,7 +52,7 @@ def variants(
     runs: Mapping[str, Run],
     base: Settings,
     base_runs: Mapping[str, Run],
-    present_code: Mapping[str, str] | None = None,
+    is_present: IsPresent | None = None,
 ) -> tuple[Variant, ...]:
     """Every model of the study, the unchanged one of each group first; where that was not run, it is the base's own, cut to their extent.
 
@@ -60,13 +60,13 @@ def variants(
         SettingsError: a group has two unchanged models.
     """
     # What is published is of more epochs: no verdict on it belongs here.
-    rows = {row.model: row for row in make_rows(study.model_copy(update={"published": {}}), runs, present_code, STUDY)}
+    rows = {row.model: row for row in make_rows(study.model_copy(update={"published": {}}), runs, is_present, STUDY)}
     found: list[Variant] = []
     for like, keys in groups(study).items():
         names = variant_names(study, keys, base, like)
         unchanged = _unchanged(study, like, names)
         if unchanged is None or unchanged not in runs:
-            reference, row = _from_base(study, keys, base, like, base_runs.get(like))
+            reference, row = _from_base(study, keys, base, like, base_runs.get(like), is_present)
             found.append(replace(_variant(like, "", row, (reference, reference)), from_base=True))
         else:
             reference = runs[unchanged]
@@ -85,14 +85,16 @@ def _unchanged(study: Settings, like: str, names: Mapping[str, str]) -> str | No
     return found[0] if found else None
 
 
-def _from_base(study: Settings, keys: Sequence[str], base: Settings, like: str, run: Run | None) -> tuple[Run | None, ResultRow]:
+def _from_base(
+    study: Settings, keys: Sequence[str], base: Settings, like: str, run: Run | None, is_present: IsPresent | None
+) -> tuple[Run | None, ResultRow]:
     """The base's run with the seeds and epochs of its variants, and its row, as a model of the study would have it."""
     seeds = {seed for key in keys for seed in study.seeds_of(key)}
     epochs = max(study.model(key).epochs for key in keys)
     reference = cut(run, seeds, epochs)
     model = base.model(like).model_copy(update={"epochs": epochs, "seeds": tuple(sorted(seeds))})
     settings = base.model_copy(update={"models": {like: model}, "published": {}})
-    (row,) = make_rows(settings, {like: reference} if reference else {}, study=STUDY)
+    (row,) = make_rows(settings, {like: reference} if reference else {}, is_present, STUDY)
     return reference, row
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tsslbp.report.origin import Run
+from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.studies.ablation import Variant, variants
 from tsslbp.report.studies.recipes import RecipeRow, recipe_rows
@@ -29,7 +29,7 @@ NO_STUDIES = Studies()
 
 
 def make_studies(
-    studies: Mapping[str, tuple[Settings, Runs]], base: Settings, base_runs: Runs, present_code: Mapping[str, str] | None = None
+    studies: Mapping[str, tuple[Settings, Runs]], base: Settings, base_runs: Runs, is_present: IsPresent | None = None
 ) -> Studies:
     """Make the rows.
 
@@ -37,9 +37,9 @@ def make_studies(
         studies: by name, "recipes" or "ablation": settings and records.
         base: the settings that the studies' models are variants of.
         base_runs: the records of these.
-        present_code: by model of a study, the digest of the code that would train it now; None: not compared.
+        is_present: compares a record's code with today's; None: nobody does.
     """
     return Studies(
-        recipes=recipe_rows(*studies["recipes"], base, base_runs, present_code) if "recipes" in studies else (),
-        ablation=variants(*studies["ablation"], base, base_runs, present_code) if "ablation" in studies else (),
+        recipes=recipe_rows(*studies["recipes"], base, base_runs, is_present) if "recipes" in studies else (),
+        ablation=variants(*studies["ablation"], base, base_runs, is_present) if "ablation" in studies else (),
     )

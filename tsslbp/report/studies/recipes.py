@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tsslbp.report.numbers import spread
-from tsslbp.report.origin import Run
-from tsslbp.report.rows import ResultRow, make_rows
+from tsslbp.report.origin import IsPresent, Run
+from tsslbp.report.rows import OLDER_CODE, ResultRow, make_rows
 from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
 from tsslbp.settings import Settings
 
@@ -27,8 +27,9 @@ class RecipeRow:
 
     @property
     def note(self) -> str:
-        """What the runs lack to the published ones, and which of them failed."""
-        return "; ".join((*self.row.departures, *self.row.origin.failure_notes))
+        """What the runs lack to the published ones, which of them failed, and whether their code is an older one."""
+        row = self.row
+        return "; ".join((*row.departures, *row.origin.failure_notes, *([OLDER_CODE] if row.origin.is_present_code is False else [])))
 
 
 def recipe_rows(
@@ -36,35 +37,34 @@ def recipe_rows(
     runs: Mapping[str, Run],
     base: Settings,
     base_runs: Mapping[str, Run],
-    present_code: Mapping[str, str] | None = None,
+    is_present: IsPresent | None = None,
 ) -> tuple[RecipeRow, ...]:
     """For each published row the base's own recipe first, then those of the study.
 
     The base's run is cut to the seeds and epochs of the study's longest one, so that the best of equally many is compared; where that
     takes something away, the whole run stands before it, which alone can be set beside what was published.
     """
-    rows = {row.model: row for row in make_rows(study, runs, present_code, STUDY)}
+    rows = {row.model: row for row in make_rows(study, runs, is_present, STUDY)}
     found: list[RecipeRow] = []
     for like, keys in groups(study).items():
         names = changed(study, keys, base, like)
-        found += _base_rows(study, keys, base, like, base_runs.get(like), described(base, like, names))
+        own = _base_rows(study, keys, base, like, base_runs.get(like), is_present)
+        found += [RecipeRow(replace(row, variant=described(base, like, names)), True) for row in own]
         for key, name in variant_names(study, keys, base, like).items():
             row = replace(rows[key], model=like, recipe=name or rows[key].recipe, variant=described(study, key, names))
             found.append(RecipeRow(row, False))
     return tuple(found)
 
 
-def _base_rows(study: Settings, keys: Sequence[str], base: Settings, like: str, whole: Run | None, settings: str) -> list[RecipeRow]:
+def _base_rows(
+    study: Settings, keys: Sequence[str], base: Settings, like: str, whole: Run | None, is_present: IsPresent | None
+) -> list[ResultRow]:
     """The base's own run, whole where it is longer than the study's, and cut to the extent of these."""
+    alone = base.model_copy(update={"models": {like: base.model(like)}})
     seeds = {seed for key in keys for seed in study.seeds_of(key)}
-    short = _base_row(base, like, cut(whole, seeds, max(study.model(key).epochs for key in keys)))
-    long = _base_row(base, like, whole)
-    shown = [short] if long.extent == short.extent else [long, short]
-    return [RecipeRow(replace(row, variant=settings), True) for row in shown]
-
-
-def _base_row(base: Settings, like: str, run: Run | None) -> ResultRow:
-    return next(row for row in make_rows(base, {like: run} if run else {}) if row.model == like)
+    runs = (whole, cut(whole, seeds, max(study.model(key).epochs for key in keys)))
+    long, short = (make_rows(alone, {like: run} if run else {}, is_present)[0] for run in runs)
+    return [short] if long.extent == short.extent else [long, short]
 
 
 def recipe_answers(rows: Sequence[RecipeRow]) -> tuple[str, ...]:
