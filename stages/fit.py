@@ -6,7 +6,6 @@ that. So whatever ends this stage early, what was published before is as it was.
 
 import argparse
 import os
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,8 +47,6 @@ def _fit(settings: Settings, key: str, params: Path) -> None:
     if git_commit(Path.cwd()) == UNKNOWN:
         warn(f"{key}: git names no commit of this folder, so the record says {UNKNOWN!r} where its code's would stand")
     finished = settings.folders.checkpoints / key / FINISHED
-    if finished.exists():
-        shutil.rmtree(finished)  # it is of the weights that are about to be replaced
     store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
     context = model_context(settings, params, key)
     with LiveLog(store, warn, remedy=f"python -m stages.report --params {params}") as log:

@@ -1,5 +1,6 @@
 """All seeds of a model, on the engine that the settings name: this is the driver, which alone writes files and the log."""
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from tsslbp.engines.slots import CoreBudget
 from tsslbp.experiment import ModelRun, Outcome, processed_folder
 from tsslbp.limits import usable_cores
 from tsslbp.settings import Settings, load_settings
-from tsslbp.storage.records import SeedProvenance
+from tsslbp.storage.records import FINISHED, SeedProvenance
 from tsslbp.tracking import LiveLog, ModelContext, TrackedRun, tracked_run
 
 Say = Callable[[str], None]
@@ -126,6 +127,8 @@ class _Driver:
     def _finish(self, seed: int) -> None:
         model, state = self._model, self._model.state(seed)
         assert state is not None  # at least one epoch is asked for, and an engine keeps every one
+        # The record beside the weights is of those that are about to be replaced.
+        shutil.rmtree(model.settings.folders.checkpoints / model.key / FINISHED, ignore_errors=True)
         outcome = self.outcomes[seed] = model.finished(self._started[seed], state)
         record = outcome.record
         assert record is not None

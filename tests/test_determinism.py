@@ -68,7 +68,7 @@ def test_what_threads_change_and_what_they_do_not(tmp_path, empty_database):
     for threads in (1, 2):
         for turn in (1, 2):
             project = Project(tmp_path / f"{threads} threads, {turn}", empty_database, epochs=1)
-            project.change("threads: auto", f"threads: {threads}")
+            project.change("threads: 1 #", f"threads: {threads} #")
             project.change("seeds: [0, 1]", "seeds: [0]")
             for stage in (
                 ("download", "--dataset", "digits"),

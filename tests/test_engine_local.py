@@ -12,6 +12,7 @@ from tests.project import ROOT
 from tsslbp.engines import EngineError, EpochDone, Failed, Finished, Lost, Started
 from tsslbp.engines.processes import WorkerProcess
 from tsslbp.storage.checkpoints import CheckpointError
+from tsslbp.storage.meaning import code_meaning
 
 EPOCHS = 3
 
@@ -118,16 +119,17 @@ def test_a_damaged_checkpoint_is_named_and_kept(model, tmp_path):
 @pytest.mark.parametrize("at_a_time", [1, 2])
 def test_a_seed_whose_numbers_go_wrong_fails_and_the_other_goes_on(model, tmp_path, at_a_time, undisturbed):
     wrong, right = jobs_of(model)
-    training = wrong.task.training.model_copy(update={"clip_norm": float("nan")})
-    wrong = replace(wrong, task=replace(wrong.task, training=training))
+    silent = wrong.task.model.model_copy(update={"threshold": 1e6})
+    wrong = replace(wrong, task=replace(wrong.task, model=silent))
     events = list(train(local_engine(tmp_path, at_a_time), model, [wrong, right]))
-    assert next(event.reason for event in events if isinstance(event, Failed)).startswith("epoch 1")
+    assert next(event.reason for event in events if isinstance(event, Failed)).startswith("epoch ")
     assert Finished(1) in events
     assert_same(final_states(model, (1,)), undisturbed[1:])
 
 
 def test_an_error_of_ours_in_a_worker_arrives_with_its_traceback(model, tmp_path):
-    jobs = [replace(job, task=replace(job.task, device="cuda:99")) for job in jobs_of(model)]
+    code = code_meaning(model.model.loss.kind, "cuda:99")
+    jobs = [replace(job, code=code, task=replace(job.task, device="cuda:99")) for job in jobs_of(model)]
     with pytest.raises(RuntimeError, match=r"(?s)in a worker, seed \d:.*Traceback.*device_name"):
         list(train(local_engine(tmp_path, 2), model, jobs))
 

@@ -81,9 +81,9 @@ def test_mlflow_has_the_runs_of_the_studies_in_experiments_of_their_own(clone: P
 
     assert run_stage(clone, "report") == 0
     store = tracking_store(clone)
-    assert set(active_runs(store, "tsslbp")) == {"fashion-mlp", "fashion-mlp seed 0", "fashion-mlp seed 1"}
-    assert "fashion-mlp-2020-10 seed 1" in active_runs(store, "tsslbp-recipes")
-    assert "fashion-mlp-surrogate seed 0" in active_runs(store, "tsslbp-ablation")
+    assert set(active_runs(store, "tsslbp")) == {f"fashion-mlp, 12 epochs{seed}" for seed in ("", " seed 0", " seed 1")}
+    assert "fashion-mlp-2020-10, 12 epochs seed 1" in active_runs(store, "tsslbp-recipes")
+    assert "fashion-mlp-surrogate, 12 epochs seed 0" in active_runs(store, "tsslbp-ablation")
     assert not list(clone.glob("studies/**/mlflow.db"))
 
 

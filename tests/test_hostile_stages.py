@@ -133,7 +133,7 @@ def test_a_checkpoint_that_would_run_code_stops_the_stage_and_runs_nothing(train
     with pytest.raises(CodeRan):
         torch.load(checkpoint, weights_only=False)
     planted = checkpoint.read_bytes()
-    assert "seed-0.pt: is damaged or no checkpoint" in fails_with_one_line(trained, capsys, "fit", "--model", MODEL)
+    assert "seed-0.pt: is damaged or not a checkpoint" in fails_with_one_line(trained, capsys, "fit", "--model", MODEL)
     assert checkpoint.read_bytes() == planted
 
 

@@ -80,7 +80,7 @@ def test_every_python_finds_the_same_meaning(python):
         "print(source_meaning(sys.stdin.buffer.read()), *(source_meaning(p.read_bytes()) for p in sorted(Path('tsslbp').rglob('*.py'))))"
     )
     done = subprocess.run([python, "-c", code], input=SAMPLE.encode(), cwd=ROOT, capture_output=True, check=False)
-    if done.returncode and b"No version is set" in done.stderr + done.stdout:
+    if done.returncode and b"pyenv" in done.stderr + done.stdout:
         pytest.skip("that is pyenv's name for a Python that is not chosen")
     here = [source_meaning(path.read_bytes()) for path in sorted((ROOT / "tsslbp").rglob("*.py"))]
     assert done.stdout.decode().split() == [RECORDED, *here], done.stderr

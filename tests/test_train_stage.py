@@ -146,7 +146,7 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(project, train
         (f"epochs: {EPOCHS}", f"epohcs: {EPOCHS}", "epohcs: unknown setting"),
         (f"epochs: {EPOCHS}", "epochs: three", "epochs: got 'three'"),
         ("    dataset: digits\n", "    dataset: dgits\n", "dataset: got 'dgits'; allowed: digits, ndigits"),
-        ("seeds: [0, 1]", "seeds: [1, 1]", "1 stands there more than once"),
+        ("seeds: [0, 1]", "seeds: [1, 1]", "1 appears more than once"),
     ],
 )
 def test_wrong_settings_are_one_message(project, old, new, message):

@@ -108,7 +108,7 @@ def test_a_network_that_stays_silent_fails_with_its_firing_rates(project, capsys
     assert f"{MODEL}: every seed failed" in err
     assert statuses(project) == dict.fromkeys((MODEL, f"{MODEL} seed 0", f"{MODEL} seed 1"), "FAILED")
     assert not (project.folder / "reports/runs" / MODEL).exists()  # a failure replaces nothing by itself
-    assert train(project.folder, MODEL) == 0
+    assert run_stage(project.folder, "train", "--model", MODEL) == 0
     record, provenance = read_record(project.folder / "reports/runs" / MODEL)
     assert record.seeds == ()
     assert all("never fired" in (seed.failed or "") for seed in provenance.seeds)

@@ -44,8 +44,6 @@ _TOKENS = (
     (re.compile(f"P{_SIZE}"), lambda m: Pooling(int(m[1]))),
     (re.compile(_SIZE), lambda m: Dense(int(m[1]))),
 )
-LARGEST_SIZE = 9_999_999
-"""What seven digits can say; the tensors of larger layers would overflow PyTorch's own sizes."""
 LONGEST = 1000
 """Characters of a notation; the longest published one has 44."""
 
@@ -169,16 +167,14 @@ def _check_input(input_shape: Sequence[int], classes: int) -> Shape:
         sizes = [_whole(size) for size in input_shape]
     except TypeError:
         raise TypeError(f"input_shape {input_shape!r}: expected three whole numbers (channels, height, width)") from None
-    if len(sizes) != 3 or min(sizes) < 1 or max(sizes) > LARGEST_SIZE:
-        raise ValueError(
-            f"input_shape {tuple(sizes)}: expected three positive sizes (channels, height, width), each at most {LARGEST_SIZE}"
-        )
+    if len(sizes) != 3 or min(sizes) < 1:
+        raise ValueError(f"input_shape {tuple(sizes)}: expected three positive sizes (channels, height, width)")
     try:
         enough = _whole(classes) >= 2
     except TypeError:
         raise TypeError(f"classes {classes!r}: expected a whole number") from None
-    if not enough or classes > LARGEST_SIZE:
-        raise ValueError(f"classes {classes}: at least 2 are needed, and at most {LARGEST_SIZE} possible")
+    if not enough:
+        raise ValueError(f"classes {classes}: at least 2 are needed")
     return sizes[0], sizes[1], sizes[2]
 
 
@@ -201,8 +197,6 @@ def _paddings(specs: Sequence[LayerSpec], padding: int | Sequence[int], architec
         )
     if min(values, default=0) < 0 or (not isinstance(padding, Sequence) and _whole(padding) < 0):
         raise ValueError(f"padding {padding}: must not be negative")
-    if max(values, default=0) > LARGEST_SIZE:
-        raise ValueError(f"padding {padding}: at most {LARGEST_SIZE} is possible")
     return values
 
 

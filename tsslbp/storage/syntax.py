@@ -31,7 +31,7 @@ def source_meaning(source: bytes, *, is_index: bool = False) -> str:
     True
     """
     tree = parse(source)
-    unused = _names(tree)
+    unused = _names(tree) | _typing_names(tree)
     tree = _Bare().visit(tree)
     if is_index:
         tree.body = [node for node in tree.body if not _lists(node)]
@@ -113,6 +113,12 @@ class _Bare(ast.NodeTransformer):
         node = self.generic_visit(node)
         self._in_class = before
         return node
+
+
+def _typing_names(tree: ast.AST) -> set[str]:
+    """What is imported for annotations: who imports these modules has no other use for them."""
+    sources = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module in ("typing", "collections.abc")]
+    return {alias.asname or alias.name for node in sources for alias in node.names}
 
 
 def _names(tree: ast.AST) -> set[str]:
