@@ -113,4 +113,4 @@ def test_a_network_that_stays_silent_fails_with_its_firing_rates(project, capsys
     assert record.seeds == ()
     assert all("never fired" in (seed.failed or "") for seed in provenance.seeds)
     assert run_stage(project.folder, "report") == 0
-    assert "seed 0 failed: epoch 3" in (project.folder / "reports/results.md").read_text()
+    assert "seeds 0, 1 failed: epoch 3" in (project.folder / "reports/results.md").read_text()
