@@ -26,8 +26,6 @@ BROUGHT = {"triton", "pydantic_core"}
 """What PyTorch (where there is a GPU) and pydantic bring as parts of themselves."""
 COMMANDS = {"dvc", "hatchling", "mypy", "ruff", "pytest-xdist", "pandas-stubs", "scipy-stubs"}
 """What is run or read by a tool and imported by nothing here; type stubs (types-*) besides."""
-BESIDE = {"ray": "tsslbp/engines/ray.py", "export": "tsslbp/export"}
-"""Extras that one place alone needs."""
 LIBRARY = ("__init__.py", "architecture.py", "measures.py", "system.py", "method", "settings", "storage")
 """The part of the package that works without any extra."""
 
@@ -102,7 +100,7 @@ def test_the_wheel_leaves_nothing_behind_in_the_checkout(wheel):
 def test_its_metadata_say_what_it_needs(metadata):
     plain = {line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
     assert names(list(plain)) == {"torch", "numpy", "numba", "pydantic", "ruamel-yaml", "safetensors"}
-    assert set(metadata.get_all("Provides-Extra")) == {"pipeline", "ray", "export", "bench", "dev"}
+    assert set(metadata.get_all("Provides-Extra")) == {"pipeline", "bench", "dev"}
     assert (metadata["Version"], metadata["License-Expression"]) == (tsslbp.__version__, "MIT")
 
 
@@ -198,8 +196,6 @@ def test_every_module_that_is_imported_is_named():
 
 @pytest.mark.parametrize("extra", [None, *EXTRAS])
 def test_every_dependency_that_is_named_is_used(extra):
-    if extra in BESIDE and not (ROOT / BESIDE[extra]).exists():
-        pytest.skip(f"{BESIDE[extra]} is not in this checkout")
     asked = names(PROJECT["dependencies"] if extra is None else EXTRAS[extra])
     used = imported(ROOT / "tsslbp", ROOT / "stages", ROOT / "benchmarks", ROOT / "tests")
     assert modules({name for name in asked - COMMANDS if not name.startswith("types-")}) <= used

@@ -60,7 +60,6 @@ class Execution(Section):
         threads: CPU threads of one seed; "auto": as many as PyTorch would take.
         parallel: seeds at a time; "auto": cores divided by threads, as far as memory allows.
         products: library of the dense products; "auto" is resolved once for a row, see `method.products.resolve_products`.
-        engine: where seeds run: processes of this machine, or a Ray cluster.
         workers: processes that preprocess.
     """
 
@@ -68,7 +67,6 @@ class Execution(Section):
     threads: Processes | Literal["auto"] = 1
     parallel: Processes | Literal["auto"] = "auto"
     products: Literal["auto", "onednn", "blas"] = "auto"
-    engine: Literal["local", "ray"] = "local"
     workers: Processes | Literal["auto"] = "auto"
 
 
