@@ -1,0 +1,39 @@
+"""The networks in reports/weights/ are those of the records, and give the recorded accuracy on the official data."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tsslbp.data.images import read_idx_split
+from tsslbp.method.batches import ImageBatches
+from tsslbp.method.build import load_network
+from tsslbp.method.step import evaluate
+from tsslbp.settings import load_settings
+from tsslbp.storage.files import checksum
+from tsslbp.storage.records import read_record
+
+ROOT = Path(__file__).parent.parent
+WEIGHTS = sorted((ROOT / "reports/weights").glob("*.safetensors"))
+OTHER_PROCESSOR = 5
+"""Test samples of 10,000 that may fall to another class where sums are rounded in another order."""
+
+
+@pytest.mark.parametrize("path", WEIGHTS, ids=lambda path: path.stem)
+def test_weights_are_those_of_seed_0_at_its_best_epoch(path):
+    record, _ = read_record(ROOT / "reports/runs" / path.stem)
+    seed = next(seed for seed in record.seeds if seed.seed == 0)
+    assert checksum(path, "sha256") == seed.best_weights_sha256
+
+
+@pytest.mark.skipif("TSSLBP_MIRROR" not in os.environ, reason="needs the official data: set TSSLBP_MIRROR")
+@pytest.mark.parametrize("path", WEIGHTS, ids=lambda path: path.stem)
+def test_weights_give_the_recorded_accuracy(path):
+    settings = load_settings(ROOT / "params.yaml")
+    dataset, model = settings.dataset_of(path.stem), settings.model(path.stem)
+    folder = Path(os.environ["TSSLBP_MIRROR"]) / model.dataset
+    split = read_idx_split(folder / "t10k-images-idx3-ubyte.gz", folder / "t10k-labels-idx1-ubyte.gz")
+    record, _ = read_record(ROOT / "reports/runs" / path.stem)
+    best = next(seed.best for seed in record.seeds if seed.seed == 0)
+    accuracy = evaluate(load_network(path), ImageBatches(split, dataset.mean, dataset.std, 1000).in_order()).accuracy
+    assert abs(accuracy - best) <= 100 * OTHER_PROCESSOR / len(split.labels)
