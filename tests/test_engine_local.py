@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -158,10 +159,12 @@ def test_seeds_that_need_more_cores_than_are_free_wait_for_them(model, tmp_path,
 
 
 def test_workers_run_this_very_package(workers):
-    worker = WorkerProcess()
-    environment = (ROOT.parents[-1] / f"proc/{worker.pid}/environ").read_bytes().split(b"\0")
+    worker, wanted = WorkerProcess(), b"PYTHONPATH=" + os.fsencode(ROOT)
+    deadline = time.monotonic() + 20  # a process has its environment a moment after it has its number
+    while not (found := wanted in (ROOT.parents[-1] / f"proc/{worker.pid}/environ").read_bytes()) and time.monotonic() < deadline:
+        time.sleep(0.05)
     worker.end()
-    assert any(entry.startswith(b"PYTHONPATH=" + os.fsencode(ROOT)) for entry in environment)
+    assert found
 
 
 def test_a_row_goes_on_with_the_products_that_it_began_with(folder, tmp_path, monkeypatch):
