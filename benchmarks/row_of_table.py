@@ -1,6 +1,6 @@
 """The case `row-of-the-table`: minutes for ten seeds of a model, side by side with a thread each, and in turn with all threads.
 
-Both ways train seeds on a few thousand synthetic images, for a few short epochs with their tests, in worker processes. Minutes are
+Both ways train seeds with the project's own engine on a few thousand synthetic images, for a few short epochs with their tests. Minutes are
 extrapolated by the number of samples and epochs; the time to start, some seconds per seed, is left out. The first epoch loads kernels,
 and in the last one a seed may have ended and left its core to the others: neither counts.
 """
@@ -10,7 +10,6 @@ import statistics
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.cases import ROW, ROW_MODEL
 from benchmarks.commands import SYNTHETIC, Turn
 from benchmarks.quiet import Timed, repeat_disturbed, watched
-from tsslbp.settings import Dataset, Settings
+from tsslbp.settings import Dataset, Execution, Settings
 from tsslbp.storage.records import DataRecord
 
 SEEDS, EPOCHS = 10, 4
@@ -105,7 +104,7 @@ def measure_row(settings: Settings, threads: int, turns: int, repeats: int, shar
     Raises:
         ValueError: the training of a seed failed.
     """
-    model, ways = settings.model(ROW_MODEL), ((threads, 1), (1, threads))
+    model, ways = settings.model(ROW_MODEL), ((min(threads, SEEDS), 1), (1, threads))
     with tempfile.TemporaryDirectory(prefix="row-") as name:
         samples = write_data(Path(name) / "processed" / model.dataset, settings.dataset_of(ROW_MODEL), share)
         short = _shortened(settings, Path(name))
@@ -137,25 +136,40 @@ def _turn(settings: Settings, parallel: int, threads: int) -> Timed:
 
 
 def _train(settings: Settings, parallel: int, threads: int) -> float:
-    """Train so many seeds at a time, each in a process of its own; returns the mean seconds of the epochs that count."""
-    with ProcessPoolExecutor(parallel, get_context("spawn")) as pool:
-        seconds = [*pool.map(_epoch_seconds, repeat(settings, parallel), range(parallel), repeat(threads))]
+    """Train so many seeds at a time; returns the mean seconds of the epochs that count."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as driver:  # PyTorch's threads are set for a whole process
+        seconds = driver.submit(_epoch_seconds, settings, parallel, threads).result()
     return statistics.fmean(value for seed in seconds for value in seed[1:-1])
 
 
-def _epoch_seconds(settings: Settings, seed: int, threads: int) -> tuple[float, ...]:
-    """Train a seed in this process as the stage does; returns the seconds of every epoch."""
-    from tsslbp.experiment import ModelRun, train_seed
-    from tsslbp.method.loop import TrainingFailure
+def _epoch_seconds(settings: Settings, parallel: int, threads: int) -> list[list[float]]:
+    """Drive the project's engine as the stage `fit` does; returns the seconds of every epoch of every seed."""
+    from stages.seeds import job_of
+    from tsslbp.engines import EpochDone, Failed, Lost
+    from tsslbp.engines.local import LocalEngine
+    from tsslbp.engines.slots import CoreBudget
+    from tsslbp.experiment import ModelRun
     from tsslbp.method.numerics import prepare_device
 
-    device = prepare_device(settings.execution.model_copy(update={"device": "cpu", "threads": threads}))
-    model = ModelRun.open(settings, ROW_MODEL, device)
-    try:
-        *_, last = train_seed(model.task(seed), model.splits)
-    except TrainingFailure as failure:  # it holds a training state, which does not travel
-        raise ValueError(f"{ROW}: seed {seed} failed: {failure}") from None
-    return last.seconds
+    seconds: list[list[float]] = [[] for _ in range(parallel)]
+    with tempfile.TemporaryDirectory(prefix="row-") as name:
+        here = _in_folder(settings, Path(name), threads)
+        model = ModelRun.open(here, ROW_MODEL, prepare_device(here.execution))
+        engine = LocalEngine(parallel, CoreBudget(Path(name) / "cores", parallel * threads), lambda _: None)
+        for event in engine.train([job_of(model, seed) for seed in range(parallel)], model.splits, lambda *_: None):
+            if isinstance(event, EpochDone):
+                seconds[event.seed].append(event.seconds)
+            elif isinstance(event, Failed | Lost):
+                reason = event.reason if isinstance(event, Failed) else event.message
+                raise ValueError(f"{ROW}: seed {event.seed} failed: {reason}")
+    return seconds
+
+
+def _in_folder(settings: Settings, scratch: Path, threads: int) -> Settings:
+    """The settings for so many threads, with an empty folder for checkpoints, so that every seed begins at its first epoch."""
+    execution = settings.execution.model_copy(update={"device": "cpu", "threads": threads})
+    folders = settings.folders.model_copy(update={"scratch": scratch})
+    return settings.model_copy(update={"folders": folders, "execution": execution})
 
 
 def write_data(folder: Path, dataset: Dataset, share: float) -> int:
