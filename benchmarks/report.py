@@ -80,8 +80,10 @@ def _claim(results: Results, case: NetworkCase) -> str:
     parts = [f"{case.name} ({case.title}) trains at {significant(ours.throughput)} samples/s"]
     parts += [f"{times(library, ours):.2f} times the fastest library, {_named(library)}"] if library else []
     parts += [f"{times(plain, ours):.2f} times the fastest that is not compiled, {_named(plain)}"] if plain and plain != library else []
-    bound = times(ours, results.find(case.name, LOWER_BOUND))
-    return ", ".join(parts + ([f"{bound:.2f} times the lower bound's time"] if bound else []))
+    bound = results.find(case.name, LOWER_BOUND)
+    parts += [f"{times(ours, bound):.2f} times the lower bound's time"] if bound else []
+    doubtful = any(m and m.disturbed for m in (ours, library, plain, bound))
+    return ", ".join(parts) + (tables.DAGGER if doubtful else "")
 
 
 def _named(measurement: Measurement) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.cases import ROW, ROW_MODEL
 from benchmarks.commands import SYNTHETIC, Turn
 from benchmarks.quiet import Timed, repeat_disturbed, watched
-from tsslbp.settings import Dataset, Execution, Settings
+from tsslbp.settings import Dataset, Settings
 from tsslbp.storage.records import DataRecord
 
 SEEDS, EPOCHS = 10, 4

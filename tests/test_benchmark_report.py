@@ -88,6 +88,7 @@ def test_disturbed_turns_are_flagged_where_they_are_and_counted_at_the_top(setti
     (case,) = network_cases(settings, ["mnist-cnn"])
     text = page([measured(case, OURS, (0.02, 0.03), repeated=4, disturbed=1), measured(case, LOWER_BOUND, (0.02, 0.02))])
     assert "during 1 of 4 turns" in text
+    assert line_of(text, "- mnist-cnn (")[0].endswith("†")
     assert line_of(text, "| TSSL-BP (this project) |")[1].endswith("†")
     assert not line_of(text, "| mnist-cnn | 25.0")[2].endswith("†")
     rows = {
