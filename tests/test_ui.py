@@ -196,7 +196,7 @@ def _see_filters(page: Any, runs: str) -> None:
 def _see_curves(page: Any, curves: str) -> None:
     _open(page, curves)
     wait_until(lambda: "digits-mlp seed 1" in text_of(page), "seeds stand one by one")
-    for section in ("accuracy (2)", "firing_rate (2)"):
+    for section in ("accuracy\n(2)", "firing_rate\n(2)", "loss\n(1)", "accuracy/train"):
         wait_until(lambda shown=section: shown in text_of(page), f"the charts have a section {section}")
     wait_until(lambda: _type(page, "input[placeholder='Search metric charts']", "accuracy/test"), "charts can be chosen")
     wait_until(
