@@ -141,6 +141,13 @@ def test_a_damaged_id_is_replaced(tmp_path: Path, damage: str) -> None:
     assert own_checkout(tmp_path) == second
 
 
+def test_an_id_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(TrackingError, match=r"mlflow\.db\.checkout: cannot be read or written") as error:
+        import_records(tracking_store(tmp_path), [make_record()])
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_a_copied_project_goes_on_with_the_runs_in_its_own_database(store: Store) -> None:
     record, provenance = make_record(seeds=(0,))
     import_records(store, [(record, provenance)])

@@ -1,5 +1,6 @@
 """`make ui`: the MLflow UI on a project's database, in a real browser, and every way in which it may not start."""
 
+import json
 import shutil
 import socket
 from collections.abc import Iterator
@@ -7,16 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
 
 from stages.common import run
-from stages.ui import main, make_parser
+from stages.ui import Address, main, make_parser
 from tests.record_builders import make_record
 from tests.servers import ROOT, free_port, running, wait_until
 from tsslbp.storage.records import ModelRecord, Provenance
-from tsslbp.tracking import Store, import_records
+from tsslbp.tracking import ModelContext, Store, import_records, tracking_store
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -73,6 +75,32 @@ def test_a_damaged_database_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(error.splitlines()) == 1
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host", "nowhere.invalid"])
+def test_an_address_of_another_machine_is_one_line(host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, error = ui(capsys, "--params", params_in(tmp_path), "--port", free_port(), "--host", host)
+    assert code == 1
+    assert f"--host {host}: not an address of this machine" in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback", "url"),
+    [
+        ("127.0.0.1", True, "http://127.0.0.1:5000"),
+        ("127.0.0.2", True, "http://127.0.0.2:5000"),
+        ("localhost", True, "http://localhost:5000"),
+        ("::1", True, "http://[::1]:5000"),
+        ("0.0.0.0", False, "http://127.0.0.1:5000"),
+        ("::", False, "http://[::1]:5000"),
+        ("10.0.0.7", False, "http://10.0.0.7:5000"),
+        ("cluster-head", False, "http://cluster-head:5000"),
+    ],
+)
+def test_an_address_says_who_can_reach_it(host: str, is_loopback: bool, url: str) -> None:
+    address = Address(host, 5000)
+    assert (address.is_loopback, address.url) == (is_loopback, url)
+
+
 # --- the slow rest: a real server, a real browser
 
 
@@ -105,7 +133,9 @@ def text_of(page: Any) -> str:
 @pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="needs chromium and chromedriver")
 def test_a_browser_finds_filters_and_opens_the_runs(store: Store, tmp_path: Path) -> None:
     (tmp_path / "weights").write_bytes(b"weights")
-    import_records(store, models(), lambda _model, _seed: {"best.safetensors": tmp_path / "weights"})
+    context = ModelContext(metrics={"published_mean": 98.5}, tags={"verdict": "consistent"})
+    files = {"best.safetensors": tmp_path / "weights"}
+    import_records(store, models(), lambda _model, _seed: files, {"digits-mlp": context, "digits-cnn": context})
     port = free_port()
     with running("stages.ui", "--params", params_in(store.folder), "--port", port) as server:
         assert server.stdout is not None
@@ -122,6 +152,24 @@ def test_a_browser_finds_filters_and_opens_the_runs(store: Store, tmp_path: Path
     assert server.returncode == 0
 
 
+@pytest.mark.slow
+def test_an_open_address_is_warned_of_and_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "my%20project"
+    folder.mkdir()
+    import_records(tracking_store(folder), [make_record(seeds=(0,), experiment="tsslbp")])
+    port = free_port()
+    with running("stages.ui", "--params", params_in(folder), "--port", port, "--host", "0.0.0.0") as server:
+        assert server.stdout is not None
+        said = [server.stdout.readline() for _ in range(4)]
+        assert said[3].startswith("warning: everyone who reaches 0.0.0.0 can read, change and delete these runs")
+        query = json.dumps({"experiment_ids": [said[1].split("/experiments/")[1].split("/")[0]]}).encode()
+        request = Request(f"http://127.0.0.1:{port}/api/2.0/mlflow/runs/search", query, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=30) as answer:
+            names = {run["info"]["run_name"] for run in json.load(answer)["runs"]}
+    assert names == {"digits-mlp", "digits-mlp seed 0"}
+    assert [path.name for path in tmp_path.iterdir()] == ["my%20project"]
+
+
 def _filtered(runs: str, query: str) -> str:
     return runs + "&" + urlencode({"searchFilter": query, "orderByKey": "params.`model`"})
 
@@ -135,6 +183,8 @@ def _open(page: Any, address: str) -> None:
 def _see_models(page: Any, runs: str) -> None:
     _open(page, runs)
     wait_until(lambda: "digits-cnn" in text_of(page) and "digits-mlp" in text_of(page), "both models are listed")
+    for column in ("best_mean", "published_mean", "98.5"):
+        wait_until(lambda shown=column: shown in text_of(page), f"the list shows {column}")
 
 
 def _see_filters(page: Any, runs: str) -> None:
@@ -146,7 +196,9 @@ def _see_filters(page: Any, runs: str) -> None:
 def _see_curves(page: Any, curves: str) -> None:
     _open(page, curves)
     wait_until(lambda: "digits-mlp seed 1" in text_of(page), "seeds stand one by one")
-    wait_until(lambda: _type(page, "input[placeholder='Search metric charts']", "test_accuracy"), "charts can be chosen")
+    for section in ("accuracy\n(2)", "firing_rate\n(2)", "loss\n(1)", "accuracy/train"):
+        wait_until(lambda shown=section: shown in text_of(page), f"the charts have a section {section}")
+    wait_until(lambda: _type(page, "input[placeholder='Search metric charts']", "accuracy/test"), "charts can be chosen")
     wait_until(
         lambda: len(page.find_elements("css selector", ".js-plotly-plot .scatterlayer .trace")) >= 4, "one chart shows all four seeds"
     )

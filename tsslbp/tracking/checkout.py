@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from tsslbp.storage.files import whole_file
+from tsslbp.tracking.faults import TrackingError
 
 FILE = "mlflow.db.checkout"
 """Name of the file; .gitignore covers it as it covers the database."""
@@ -34,18 +35,28 @@ def own_checkout(folder: Path) -> Checkout:
         folder: the folder of the pipeline's params.yaml.
 
     Raises:
-        OSError: the file cannot be read or written.
+        TrackingError: the file cannot be read or written.
     """
     path = folder / FILE
-    folder.mkdir(parents=True, exist_ok=True)
-    if (found := _read(path)) is not None and found[1]:
-        return found[0]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _own(path) or _give_id(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise TrackingError(f"{path}: cannot be read or written ({reason}); it says which of MLflow's runs are this checkout's own") from error
+
+
+def _own(path: Path) -> Checkout | None:
+    found = _read(path)
+    return found[0] if found and found[1] else None
+
+
+def _give_id(path: Path) -> Checkout:
     with FileLock(f"{path}.lock"):
-        # Another process may have been here first.
-        found = _read(path)
-        if found is not None and found[1]:
-            return found[0]
-        return _write(path, found[0] if found else None)
+        if own := _own(path):  # another process was faster
+            return own
+        copied = _read(path)
+        return _write(path, copied[0] if copied else None)
 
 
 def _read(path: Path) -> tuple[Checkout, bool] | None:

@@ -130,7 +130,7 @@ def _data_tags(data: DataRecord) -> dict[str, str]:
 def _run_tags(provenance: SeedProvenance) -> dict[str, str]:
     return {
         "mlflow.source.git.commit": provenance.git_commit,
-        "mlflow.source.name": "stages/train.py",
+        "mlflow.source.name": "stages/fit.py",
         "mlflow.source.type": "LOCAL",
         "device": provenance.device,
         "threads": str(provenance.threads),
