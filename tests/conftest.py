@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,13 @@ def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty pictures for tests that are not about them: drawing takes longer than all other logging."""
     for drawing in ("curves.training_curves", "curves.learning_curves", "confusion.confusion_matrix"):
         monkeypatch.setattr(f"tsslbp.figures.{drawing}", lambda *_, **__: Picture("", "", "", b"", 0, 0))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def in_git(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have a repository with a commit around every test's folder, also where a small disk is mounted in between, as users have."""
+    folder = tmp_path_factory.getbasetemp()
+    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "--quiet"], [*who, "commit", "--quiet", "--allow-empty", "--message", "empty"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    os.environ["GIT_DISCOVERY_ACROSS_FILESYSTEM"] = "1"

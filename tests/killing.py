@@ -227,10 +227,14 @@ def is_partial(path: Path) -> bool:
 
 
 def whole_files(folder: Path) -> set[Path]:
-    """The files below a project's folder that a reader would take for whole, relative to it; neither locks nor what MLflow keeps."""
+    """The files below a project's folder that a reader would take for whole, relative to it; neither locks nor what MLflow and Matplotlib keep."""
     paths = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     return {
-        path for path in paths if not (is_partial(path) or path.name.endswith("lock") or path.parts[0].startswith(("mlflow.db", "mlart")))
+        path
+        for path in paths
+        if not (
+            is_partial(path) or path.name.endswith("lock") or path.parts[0].startswith(("mlflow.db", "mlart")) or "matplotlib" in path.parts
+        )
     }
 
 

@@ -120,7 +120,7 @@ def check_done(project: Project, whole: Project, command: tuple[str, ...]) -> No
         (DOWNLOAD, "data/raw", 500_000, "data/raw/digits/train-images-idx3-ubyte"),
         (PREPROCESS, "data/processed", 500_000, "data/processed/digits"),
         (FIT, "checkpoints", 100_000, f"checkpoints/{MODEL}/seed-0-best.safetensors"),
-        (TRAIN, "reports/runs", 4096, f"reports/runs/{MODEL}/history.csv"),
+        (TRAIN, "reports/runs", 4096, f"reports/runs/{MODEL}/"),
         (REPORT, "reports", 20_000, "reports/figures/"),
     ],
 )

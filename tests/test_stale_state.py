@@ -100,7 +100,7 @@ CHANGES = {
     "recipe": setting("target_filterings: 2", "target_filterings: 1"),
     "clipping": setting("clip_norm: 1.0", "clip_norm: 0.5"),
     "scaling": setting("mean: [0.3065]", "mean: [0.3]"),
-    "threads": setting("threads: auto", "threads: 1"),
+    "threads": setting("threads: 1 #", "threads: 2 #"),
     "fewer epochs": setting("epochs: 3", "epochs: 2"),
     "more epochs": setting("epochs: 3", "epochs: 4"),
     "a seed more": setting("seeds: [0, 1]", "seeds: [0, 1, 7]"),

@@ -44,6 +44,9 @@ class Copy:
         for runs in ("reports/runs", "reports/studies/recipes/runs"):
             (folder / runs).mkdir(parents=True)
         self.run("git", "init", "--quiet")
+        self.run(
+            "git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--allow-empty", "--message", "empty"
+        )
         self.run("dvc", "init", "--quiet")
 
     def run(self, *command: str) -> str:
@@ -61,7 +64,7 @@ class Copy:
     def stale(self) -> bool:
         """Whether the study's model would be trained."""
         stages = json.loads(self.run("dvc", "status", "--json", "studies/recipes/dvc.yaml"))
-        return stage_name(Path("studies/recipes/dvc.yaml"), "once") in stages
+        return stage_name("fit", Path("studies/recipes/params.yaml"), "once") in stages
 
     def change(self, name: str, old: str, new: str) -> None:
         path = self.folder / name
@@ -92,7 +95,7 @@ def test_a_second_run_does_nothing_and_git_sees_no_more_than_records_and_lock_fi
     new = copy.run("git", "status", "--porcelain", "--untracked-files=all", "reports", "checkpoints", ".scratch", "studies", "dvc.lock")
     names = {line.split()[-1] for line in new.splitlines()} - {"studies/recipes/params.yaml", "studies/recipes/dvc.yaml"}
     records = {f"reports/studies/recipes/runs/once/{name}" for name in ("history.csv", "metrics.json", "provenance.json", "record.json")}
-    assert names == {*records, "dvc.lock", "studies/recipes/dvc.lock"}
+    assert names == {*records, "dvc.lock", "studies/recipes/dvc.lock", "studies/recipes/meaning.json"}
 
 
 @pytest.mark.parametrize(

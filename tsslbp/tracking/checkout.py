@@ -43,7 +43,9 @@ def own_checkout(folder: Path) -> Checkout:
         return _own(path) or _give_id(path)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise TrackingError(f"{path}: cannot be read or written ({reason}); it says which of MLflow's runs are this checkout's own") from error
+        raise TrackingError(
+            f"{path}: cannot be read or written ({reason}); it says which of MLflow's runs are this checkout's own"
+        ) from error
 
 
 def _own(path: Path) -> Checkout | None:
