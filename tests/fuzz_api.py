@@ -129,6 +129,12 @@ def trained(change: Mapping[str, Any]) -> float:
     return value
 
 
+def learner() -> dict[str, Any]:
+    """A network and another optimizer than `make_optimizer` makes, of its own weights: those of another network are refused."""
+    model = network()
+    return {"network": model, "optimizer": torch.optim.SGD(model.parameters(), 0.1)}
+
+
 def is_trace(result: torch.Tensor) -> None:
     assert result.is_floating_point(), f"a trace of {result.dtype}"
     assert bool((result >= 0).all() and (result <= 1 + 1e-3).all()), "a trace outside of [0, 1]"
@@ -224,9 +230,7 @@ CALLS: dict[str, Call] = {
         lambda **named: trained(named),
         is_finite,
     ),
-    "train_step's optimizer": Call(
-        lambda: {"optimizer": torch.optim.SGD(network().parameters(), 0.1)}, lambda optimizer: trained({"optimizer": optimizer}), is_finite
-    ),
+    "train_step's optimizer": Call(learner, lambda **named: trained(named), is_finite),
     "evaluate": Call(
         lambda: {"network": network(), "batches": [(images(), labels())], "loss": public("CountLoss")(4, 1)},
         lambda **named: public("evaluate")(**named).accuracy,
@@ -287,8 +291,8 @@ def _end(call: Call, arguments: dict[str, Any], replaced: list[str]) -> tuple[st
     try:
         result = call.call(**arguments)
     except (ValueError, TypeError, FileNotFoundError) as error:
-        # A file is named by its path, any other argument by its name.
-        names = [str(value) if argument in ("path", "source") else argument for argument, value in arguments.items()]
+        # A file is named by its path, what is no path by the argument's name.
+        names = [*arguments, *(str(value) for value in arguments.values() if isinstance(value, (str, Path)) and str(value))]
         named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", str(error)) for name in names)
         place = f"{type(error).__name__}: {error}"
         return ("refused", "") if named and type(error).__module__ != "torch" else ("no name", place)
@@ -298,7 +302,9 @@ def _end(call: Call, arguments: dict[str, Any], replaced: list[str]) -> tuple[st
         return "garbage", str(error)
     except Exception as error:  # what a user would see as a traceback from inside
         return type(error).__name__, " ".join(str(error).split())[:160]
-    if (odd := next((argument for argument in replaced if _is_not_finite(arguments[argument])), None)) is not None:
+    if (
+        odd := next((name for name in replaced if _is_not_finite(arguments[name]) and not _is_no_limit(name, arguments[name])), None)
+    ) is not None:
         return "garbage", f"{odd} is not finite, and nothing was said"
     try:
         call.check(result)
@@ -311,6 +317,11 @@ def _is_not_finite(value: object) -> bool:
     if isinstance(value, torch.Tensor) and value.is_floating_point() and value.layout == torch.strided and value.device.type == "cpu":
         return not bool(torch.isfinite(value).all())
     return isinstance(value, float) and not np.isfinite(value)
+
+
+def _is_no_limit(name: str, value: object) -> bool:
+    """Infinity is the right way to say that the gradient is not clipped, or the weights are not clamped."""
+    return name in ("clip_norm", "weight_limit") and value == float("inf")
 
 
 def _brief(value: object) -> str:

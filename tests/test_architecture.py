@@ -165,13 +165,14 @@ def test_what_cannot_be_built_says_why(arguments: tuple[str, tuple[int, ...], in
         plan_network(*arguments)
 
 
-@pytest.mark.xfail(strict=True, reason="a limit here is a change of the method's meaning: it comes with the next one that is needed anyway")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("400", (1, 8, 8), 2**70, 0), "classes 1180591620717411303424: .*at most 9999999"),
         (("400", (1, 8, 10**15), 10, 0), r"input_shape \(1, 8, 10+\): .*at most 9999999"),
         (("15C5", (1, 8, 8), 10, 10**15), "padding 10+: at most 9999999 is possible"),
+        (("20-9999999-9999999", (1, 8, 8), 10, 0), "layer 3: 9999999 has 99,999,980,000,001 weights; allowed: at most 1,000,000,000"),
+        (("9999999C3", (1, 40, 40), 10, 0), "layer 1: 9999999C3 has 14,439,998,556 neurons"),
     ],
 )
 def test_a_size_beyond_what_pytorch_can_hold_is_refused(arguments: tuple[str, tuple[int, ...], int, int], message: str) -> None:

@@ -1,9 +1,11 @@
 """What has one right shape, range or dtype is refused when it has another, before any weight changes."""
 
+import math
+
 import pytest
 import torch
 
-from tsslbp.method.checks import NotFiniteError, check_labels
+from tsslbp.method.checks import NotFiniteError, check_finite, check_labels
 from tsslbp.method.losses import CountLoss, KernelLoss
 from tsslbp.method.network import SpikingNetwork
 from tsslbp.method.step import evaluate, make_optimizer, train_step
@@ -27,12 +29,72 @@ def refuse_step(network, loss, x, labels, error, message):
     assert all(torch.equal(weight, old) for weight, old in zip(network.parameters(), before, strict=True))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e38])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (float("nan"), r"x: nan at position \(3, 0, 1, 2\)"),
+        (float("inf"), r"x: inf at position \(3, 0, 1, 2\)"),
+        (1e38, "the gradient's norm became (nan|inf)"),
+    ],
+)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_one_bad_pixel_changes_no_weight(network, loss, value):
+def test_one_bad_pixel_changes_no_weight(network, loss, value, message):
     x, labels = batch()
     x[3, 0, 1, 2] = value
-    refuse_step(network, loss, x, labels, NotFiniteError, "became (nan|inf)")
+    refuse_step(network, loss, x, labels, NotFiniteError, message)
+
+
+def test_what_becomes_infinite_in_the_networks_own_dtype_is_refused(network):
+    x = batch()[0].double()
+    x[2, 0, 3, 3] = 1e39
+    with pytest.raises(NotFiniteError, match=r"x: inf at position \(2, 0, 3, 3\)"):
+        network(x)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (CountLoss, "loss CountLoss: expected a loss, not its class"),
+        (lambda trace, labels: trace.sum().item(), r"loss: returned [\d.]+; expected a scalar tensor"),
+        (lambda trace, labels: trace, r"loss: returned Tensor of shape \(5, 8, 3\)"),
+        (lambda trace, labels: trace.detach().sum(), "loss: returned a tensor without a gradient"),
+    ],
+)
+def test_what_is_not_a_loss_is_refused(network, loss, message):
+    refuse_step(network, loss, *batch(), TypeError, message)
+
+
+def test_an_optimizer_of_another_network_is_refused(network):
+    other = SpikingNetwork("30", (1, 4, 4), classes=3)
+    with pytest.raises(ValueError, match="optimizer: holds none of this network's weights"):
+        train_step(network, LOSSES[0], make_optimizer(other, 0.01), *batch())
+
+
+def test_infinity_leaves_gradient_and_weights_as_they_are(network):
+    """No clipping and no clamping: the same step as with limits that nothing reaches."""
+    twin = SpikingNetwork("30", (1, 4, 4), classes=3, generator=torch.Generator().manual_seed(0))
+    train_step(network, LOSSES[0], make_optimizer(network, 0.01), *batch(), clip_norm=math.inf, weight_limit=math.inf)
+    train_step(twin, LOSSES[0], make_optimizer(twin, 0.01), *batch(), clip_norm=1e9, weight_limit=1e9)
+    assert all(torch.equal(weight, other) for weight, other in zip(network.parameters(), twin.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("value", "message"), [(float("nan"), "trace: nan at position"), (1e38, r"trace with numbers up to 1e\+38")])
+def test_a_trace_whose_loss_would_be_infinite_is_refused(loss, value, message):
+    trace = torch.zeros(5, 8, 3)
+    trace[1, 2, 0] = value
+    with pytest.raises(ValueError, match=message):
+        loss(trace, batch()[1])
+
+
+def test_numbers_whose_sum_overflows_are_finite():
+    check_finite("x", torch.full((4,), 3e38))
+
+
+@pytest.mark.parametrize("batches", [torch.ones(2, 2), [torch.ones(2)], [(torch.ones(1), torch.ones(1), torch.ones(1))], "x", 3])
+def test_batches_that_are_no_pairs_are_refused(network, batches):
+    with pytest.raises(TypeError, match=r"batches.*pairs of tensors"):
+        evaluate(network, batches)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

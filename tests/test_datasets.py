@@ -162,8 +162,8 @@ def test_a_dataset_describes_itself_as_torchvision_s_do(events, images):
     ("make", "message"),
     [
         (lambda root: NMNIST(root / "nowhere"), r"nowhere/Train\.zip: missing; root is the folder of Train\.zip and Test\.zip"),
-        (lambda root: NMNIST(root / "raw", time_steps=0), r"0 steps of 3000 us; allowed: 1 to"),
-        (lambda root: NMNIST(root / "raw", time_steps=5, window_us=0), r"5 steps of 0 us; allowed"),
+        (lambda root: NMNIST(root / "raw", time_steps=0), "time_steps 0: must be 1 to 32767"),
+        (lambda root: NMNIST(root / "raw", time_steps=5, window_us=0), "window_us 0: must be 1 to"),
         (lambda root: ProcessedEvents(root / "raw"), r"raw/data\.json: missing or damaged"),
         (lambda root: ProcessedEvents(root / "processed", time_steps=101), r"time_steps: got 101; allowed: 1 to 100"),
         (lambda root: ProcessedImages(root / "processed"), r"images\.npy: missing or damaged"),

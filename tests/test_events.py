@@ -132,5 +132,47 @@ def test_fewer_steps_see_a_prefix_and_the_last_step_is_empty(rows, time_steps):
 
 @pytest.mark.parametrize(("time_steps", "window_us"), [(0, 3000), (-1, 3000), (1 << 15, 3000), (10, 0)])
 def test_impossible_bins_are_refused(time_steps, window_us):
-    with pytest.raises(ValueError, match=rf"{time_steps} steps of {window_us} us"):
+    with pytest.raises(ValueError, match=rf"(time_steps {time_steps}|window_us {window_us}): must be 1 to"):
         bin_events(make_events([(0, 0, 0, 0)]), time_steps, window_us)
+
+
+@pytest.mark.parametrize(
+    ("events", "error", "message"),
+    [
+        ([(0, 0, 0, 0)], TypeError, "events .*: expected a structured NumPy array"),
+        (np.zeros((4, 4)), TypeError, r"events ndarray of shape \(4, 4\)"),
+        (make_events([(0, 0, 0, 0)])[None], ValueError, r"events of shape \(1, 1\)"),
+        (make_events([(0, 0, 0, 0)])[["x", "y", "p"]], ValueError, "t is missing"),
+        (make_events([(0, 0, 0, 0)]).astype([(name, "f4") for name in EVENT.names]), ValueError, "x is missing or not a whole number"),
+    ],
+)
+def test_what_are_not_events_is_named(events, error, message):
+    for call in (stabilize, lambda found: bin_events(found, 5)):
+        with pytest.raises(error, match=message):
+            call(events)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((5.0, 3000), TypeError, r"time_steps 5\.0: expected a whole number"),
+        ((5, 0.5), TypeError, r"window_us 0\.5"),
+        ((5, 2**70), ValueError, "window_us 1180591620717411303424: must be 1 to 2147483647"),
+        ((5, 3000, (34, 34)), ValueError, r"shape \(34, 34\): expected \(channels, height, width\)"),
+        ((5, 3000, (2, 34, 0)), ValueError, "shape 0: must be 1 to"),
+    ],
+)
+def test_bins_that_cannot_be_are_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        bin_events(make_events([(0, 0, 0, 0)]), *arguments)
+
+
+@pytest.mark.parametrize("source", [None, 5, [1, 2], bytearray(5)])
+def test_what_is_neither_a_path_nor_bytes_is_named(source):
+    with pytest.raises(TypeError, match=r"source .*: expected the path of a recording, or its bytes"):
+        read_events(source)
+
+
+def test_a_folder_is_not_a_recording(tmp_path):
+    with pytest.raises(ValueError, match=r"source .*: is a folder"):
+        read_events(tmp_path)

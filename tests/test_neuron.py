@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests import witness
 from tsslbp.method.neuron import cpu
-from tsslbp.method.neuron.lif import GRADIENTS, constant_input_scale, lif, spike, synaptic_filter
+from tsslbp.method.neuron.lif import GRADIENTS, lif, spike
 from tsslbp.method.neuron.rules import Neuron
+from tsslbp.method.neuron.synapse import constant_input_scale, synaptic_filter
 
 REFERENCE = Path(__file__).parent / "reference"
 VECTORS = [("neuron_T5", "2021-03"), ("neuron_T30", "2021-03"), ("neuron_T100", "2021-03")]

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from tsslbp.method.neuron import cpu, cpu_kernels, reference
-from tsslbp.method.neuron.lif import GRADIENTS, constant_input_scale, lif
+from tsslbp.method.neuron.lif import GRADIENTS, lif
 from tsslbp.method.neuron.rules import Neuron
+from tsslbp.method.neuron.synapse import constant_input_scale
 
 TOLERANCE = {torch.float32: 2e-6, torch.float64: 1e-12}
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from tsslbp.method.neuron import gpu, reference
-from tsslbp.method.neuron.lif import GRADIENTS, constant_input_scale
+from tsslbp.method.neuron.lif import GRADIENTS
 from tsslbp.method.neuron.rules import Neuron
+from tsslbp.method.neuron.synapse import constant_input_scale
 
 pytest.importorskip("triton", reason="the GPU's kernels need Triton, which this PyTorch came without")
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.data_builders import event_dataset, image_dataset, make_model, prepared, write_images, write_recordings
+from tsslbp.data.processed import load_record
 from tsslbp.method.batches import load_splits
 
 
@@ -25,11 +26,26 @@ def test_a_missing_folder_is_named(tmp_path):
     refused(tmp_path / "nothing", image_dataset(), r"nothing/data\.json: missing or damaged")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"dataset": "small"}', '{"unknown": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"dataset": "small"}', '{"unknown": 1}', "[" * 100_000])
 def test_a_damaged_description_is_named(copied, text):
     folder, dataset = copied("images")
     (folder / "data.json").write_text(text)
     refused(folder, dataset, r"data\.json: missing or damaged")
+
+
+def test_a_damaged_description_is_one_line_that_names_the_entry(copied):
+    folder, _ = copied("images")
+    (folder / "data.json").write_text(json.dumps(json.loads((folder / "data.json").read_text()) | {"train_samples": "many"}))
+    with pytest.raises(
+        ValueError, match=r"^.*data\.json: missing or damaged \(train_samples: Input should be a valid integer.*\)$"
+    ) as refusal:
+        load_record(folder)
+    assert len(str(refusal.value).splitlines()) == 1
+
+
+def test_a_folder_of_other_settings_is_named(copied):
+    folder, dataset = copied("images")
+    refused(folder, dataset.model_copy(update={"shape": (1, 4, 4)}), r"data\.json: samples of shape .*, but the settings say \[1, 4, 4\]")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from tsslbp.method.losses.count import CountLoss
     from tsslbp.method.losses.kernel import KernelLoss
     from tsslbp.method.network import SpikingNetwork
-    from tsslbp.method.neuron.lif import LIF, lif, spikes_of, synaptic_filter
+    from tsslbp.method.neuron.lif import LIF, lif
+    from tsslbp.method.neuron.synapse import spikes_of, synaptic_filter
     from tsslbp.method.step import evaluate, make_optimizer, train_step
 
 __version__ = "1.0.0"
@@ -56,8 +57,8 @@ __all__ = [
 _HOMES = {
     "LIF": "tsslbp.method.neuron.lif",
     "lif": "tsslbp.method.neuron.lif",
-    "spikes_of": "tsslbp.method.neuron.lif",
-    "synaptic_filter": "tsslbp.method.neuron.lif",
+    "spikes_of": "tsslbp.method.neuron.synapse",
+    "synaptic_filter": "tsslbp.method.neuron.synapse",
     "SpikingNetwork": "tsslbp.method.network",
     "KernelLoss": "tsslbp.method.losses.kernel",
     "CountLoss": "tsslbp.method.losses.count",

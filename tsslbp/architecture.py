@@ -44,6 +44,10 @@ _TOKENS = (
     (re.compile(f"P{_SIZE}"), lambda m: Pooling(int(m[1]))),
     (re.compile(_SIZE), lambda m: Dense(int(m[1]))),
 )
+LARGEST_SIZE = 9_999_999
+"""Channels, pixels, neurons, classes or padding: what seven digits can say."""
+LARGEST_LAYER = 10**9
+"""Weights, or neurons, of one layer; the largest published layer has 4 million weights."""
 LONGEST = 1000
 """Characters of a notation; the longest published one has 44."""
 
@@ -158,6 +162,7 @@ def plan_network(architecture: str, input_shape: Sequence[int], classes: int, pa
             features = (shape[0] * shape[1] * shape[2], 1, 1)
             neurons = (spec.neurons, 1, 1)
             layers.append(PlannedLayer(spec, features, neurons, neurons, 0, 1))
+        _check_layer(layers[-1], where)
         shape = layers[-1].output_shape
     return tuple(layers)
 
@@ -169,12 +174,16 @@ def _check_input(input_shape: Sequence[int], classes: int) -> Shape:
         raise TypeError(f"input_shape {input_shape!r}: expected three whole numbers (channels, height, width)") from None
     if len(sizes) != 3 or min(sizes) < 1:
         raise ValueError(f"input_shape {tuple(sizes)}: expected three positive sizes (channels, height, width)")
+    if max(sizes) > LARGEST_SIZE:
+        raise ValueError(f"input_shape {tuple(sizes)}: each of the sizes (channels, height, width) may be at most {LARGEST_SIZE}")
     try:
         enough = _whole(classes) >= 2
     except TypeError:
         raise TypeError(f"classes {classes!r}: expected a whole number") from None
     if not enough:
         raise ValueError(f"classes {classes}: at least 2 are needed")
+    if classes > LARGEST_SIZE:
+        raise ValueError(f"classes {classes}: at most {LARGEST_SIZE} are possible")
     return sizes[0], sizes[1], sizes[2]
 
 
@@ -197,7 +206,19 @@ def _paddings(specs: Sequence[LayerSpec], padding: int | Sequence[int], architec
         )
     if min(values, default=0) < 0 or (not isinstance(padding, Sequence) and _whole(padding) < 0):
         raise ValueError(f"padding {padding}: must not be negative")
+    if max(values, default=0) > LARGEST_SIZE:
+        raise ValueError(f"padding {padding}: at most {LARGEST_SIZE} is possible")
     return values
+
+
+def _check_layer(layer: PlannedLayer, where: str) -> None:
+    for what, count in (("weights", layer.weights), ("neurons", layer.neurons)):
+        if count > LARGEST_LAYER:
+            raise ValueError(f"{where}: {_notation(layer.spec)} has {count:,} {what}; allowed: at most {LARGEST_LAYER:,} in a layer")
+
+
+def _notation(spec: Convolution | Dense) -> str:
+    return f"{spec.channels}C{spec.kernel}" if isinstance(spec, Convolution) else f"{spec.neurons}"
 
 
 def _convolve(spec: Convolution, shape: Shape, padding: int, where: str) -> PlannedLayer:

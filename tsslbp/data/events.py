@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tsslbp.arguments import shown
+from tsslbp.data.event_checks import check_bins, check_events, check_sizes
+
 SENSOR = 34  # N-MNIST's pixels on a side
 SHAPE = (2, SENSOR, SENSOR)
 RECORD_BYTES = 5
@@ -40,13 +43,16 @@ def read_events(source: str | Path | bytes, sensor: tuple[int, int] = (SENSOR, S
         (n,) structured array of EVENT.
 
     Raises:
-        ValueError: the recording is empty, does not end after a record, or holds a pixel that the sensor does not have.
+        TypeError: source is neither a path nor bytes, or sensor not two whole numbers.
+        FileNotFoundError: there is no such file.
+        ValueError: the recording is a folder, is empty, does not end after a record, or holds a pixel that the sensor does not have.
 
     >>> read_events(bytes([3, 33, 0x80, 0x03, 0xE8])).tolist()
     [(3, 33, 1, 1000)]
     """
-    where = "recording" if isinstance(source, bytes) else str(source)
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    where = "source" if isinstance(source, bytes) else str(source)
+    check_sizes("sensor", sensor, "height, width")
+    data = source if isinstance(source, bytes) else _content(source)
     if not data or len(data) % RECORD_BYTES:
         raise ValueError(f"{where}: {len(data)} bytes; a recording has one or more records of {RECORD_BYTES} bytes")
     raw = np.frombuffer(data, np.uint8).reshape(-1, RECORD_BYTES)
@@ -60,6 +66,14 @@ def read_events(source: str | Path | bytes, sensor: tuple[int, int] = (SENSOR, S
     high, middle, low = (column.astype(np.int32) for column in (raw[:, 2] & 0x7F, raw[:, 3], raw[:, 4]))
     events["t"] = high << 16 | middle << 8 | low
     return events
+
+
+def _content(source: object) -> bytes:
+    if not isinstance(source, (str, Path)):
+        raise TypeError(f"source {shown(source)}: expected the path of a recording, or its bytes")
+    if Path(source).is_dir():
+        raise ValueError(f"source {str(source)!r}: is a folder; expected a recording")
+    return Path(source).read_bytes()
 
 
 def write_events(events: Events, sensor: tuple[int, int] = (SENSOR, SENSOR)) -> bytes:
@@ -92,7 +106,12 @@ def stabilize(events: Events) -> Events:
 
     Returns:
         A new array of the events that lie inside the sensor afterwards, in the same order.
+
+    Raises:
+        TypeError: events are not a structured array.
+        ValueError: events lack a field, have several axes, or fields that are not whole numbers.
     """
+    check_events(events)
     time = events["t"].astype(np.float64)
     first, second = time <= SACCADE_US, time <= 2 * SACCADE_US  # the third is all the rest
     elapsed = time - np.select([first, second], [0, SACCADE_US], 2 * SACCADE_US)
@@ -156,15 +175,16 @@ def bin_events(events: Events, time_steps: int, window_us: int = 3000, shape: Sh
         (m, 4) sorted unique rows (step, polarity, y, x); polarity 1 is ON.
 
     Raises:
-        ValueError: time_steps or window_us is not positive, there are too many steps for 16 bits, or an event lies outside
-            of the frame.
+        TypeError: events are not a structured array, or a number is not a whole one.
+        ValueError: time_steps or window_us is not positive, there are too many steps for 16 bits, an event lies outside of the
+            frame, or `stabilize` would refuse the events.
 
     >>> events = np.array([(3, 33, 1, 1000), (3, 33, 1, 2000), (0, 5, 0, 3001)], EVENT)
     >>> bin_events(events, time_steps=5).tolist()
     [[0, 1, 33, 3], [1, 0, 5, 0]]
     """
-    if not 1 <= time_steps < 1 << 15 or window_us < 1:
-        raise ValueError(f"{time_steps} steps of {window_us} us; allowed: 1 to {(1 << 15) - 1} steps of at least 1 us")
+    check_events(events)
+    check_bins(time_steps, window_us, shape)
     codes = bin_codes(events, time_steps, window_us, shape)
     return np.stack(np.unravel_index(codes, (time_steps, *shape)), axis=1).astype(np.int16)
 

@@ -67,7 +67,10 @@ def load_record(folder: Path, dataset: Dataset | None = None) -> DataRecord:
     path = folder / "data.json"
     try:
         record = DataRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
+    except ValidationError as error:
+        entry = error.errors(include_url=False)[0]
+        raise ValueError(f"{path}: missing or damaged ({'.'.join(map(str, entry['loc'])) or 'all of it'}: {entry['msg']})") from None
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: missing or damaged ({error})") from None
     if dataset is not None and record.shape not in ((), dataset.shape):
         raise ValueError(f"{path}: samples of shape {list(record.shape)}, but the settings say {list(dataset.shape)}")

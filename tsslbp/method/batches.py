@@ -176,7 +176,7 @@ def load_splits(folder: Path, dataset: Dataset, model: Model) -> tuple[Splits, D
         ValueError: the folder is missing, damaged, or of other settings; the message says which file, and what to do.
     """
     try:
-        record = load_record(folder)
+        record = load_record(folder, dataset)
         sizes = {"train": record.train_samples, "test": record.test_samples}
         stored = {name: load_split(folder / name, dataset, samples) for name, samples in sizes.items()}
     except ValueError as error:

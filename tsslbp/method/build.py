@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 
 from tsslbp.architecture import Convolution, plan_network
+from tsslbp.arguments import shown
 from tsslbp.method.network import SpikingNetwork
 from tsslbp.method.seeding import weight_generator
 from tsslbp.method.step import Loss, make_optimizer
@@ -65,13 +66,18 @@ def load_network(path: str | Path, *, products: Literal["auto", "onednn", "blas"
         products: the library of the dense products, see `products.resolve_products`.
 
     Raises:
+        TypeError: path is not one.
         CheckpointError: the file is missing, damaged, or does not say what network it is of.
 
     Example:
         >>> network = load_network("reports/weights/mnist-cnn.safetensors")  # doctest: +SKIP
         >>> network(images).sum(0).argmax(1)  # images: (B, 1, 28, 28), normalized  # doctest: +SKIP
     """
+    if not isinstance(path, (str, Path)):
+        raise TypeError(f"path {shown(path)}: expected a text or a Path, of a .safetensors file")
     path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"path {str(path)!r}: is a folder; expected a .safetensors file")
     weights, metadata = load_weights(path)
     options = metadata.get(NETWORK)
     if not isinstance(options, dict):

@@ -139,7 +139,8 @@ def _train_epoch(
 
 
 def _rates(network: SpikingNetwork) -> str:
-    return ", ".join(f"{rate:.4f}" for rate in torch.stack(network.firing_rates).tolist())
+    rates = torch.stack(network.firing_rates).tolist() if network.firing_rates else []
+    return ", ".join(f"{rate:.4f}" for rate in rates) or "none yet"
 
 
 def _refuse_silence(history: tuple[Epoch, ...], epochs: int, state: TrainingState | None) -> None:

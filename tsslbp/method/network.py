@@ -7,8 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from tsslbp.architecture import Convolution, PlannedLayer, plan_network
-from tsslbp.method.layers import SpikingConvolution, SpikingLinear, dropout_mask
-from tsslbp.method.neuron.lif import Neuron, constant_input_scale, spike, synaptic_filter
+from tsslbp.arguments import BELOW_1, MOST_STEPS, POSITIVE, choice, number, shown, whole
+from tsslbp.method.checks import FLOATS, check_finite_on_cpu, check_tensor
+from tsslbp.method.layers import CONVOLUTION_INITS, SpikingConvolution, SpikingLinear, dropout_mask
+from tsslbp.method.neuron.lif import Neuron, spike
+from tsslbp.method.neuron.synapse import constant_input_scale, filtered
 from tsslbp.method.products import resolve_products
 from tsslbp.system import keep_large_blocks
 
@@ -44,6 +47,7 @@ class SpikingNetwork(nn.Module):
         dropout_generator: draws the dropout masks; None: PyTorch's default generator.
 
     Raises:
+        TypeError: an argument of another type; the message names it.
         ValueError: a notation, shape or constant that cannot be; the message names it.
 
     Example:
@@ -76,20 +80,20 @@ class SpikingNetwork(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if time_steps < 1:
-            raise ValueError(f"time_steps {time_steps}: at least 1 is needed")
-        if not 0 <= dropout < 1 or dropout_mask not in ("row", "neuron"):
-            raise ValueError(f"dropout {dropout} with mask {dropout_mask!r}: allowed are 0 <= dropout < 1, and row or neuron")
-        if precision not in PRECISIONS:
-            raise ValueError(f"precision {precision!r}; allowed: {', '.join(PRECISIONS)}")
+        self.time_steps = whole("time_steps", time_steps, 1, MOST_STEPS)
+        self.dropout = number("dropout", dropout, "at least 0 and below 1", high=BELOW_1)
+        self.dropout_mask = choice("dropout_mask", dropout_mask, ("row", "neuron"))
+        self.precision: torch.dtype = PRECISIONS[choice("precision", precision, PRECISIONS)]
+        conv_gain = number("conv_gain", conv_gain, "above 0 and at most 1e6", POSITIVE, 1e6)
+        choice("convolution_init", convolution_init, CONVOLUTION_INITS)
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise TypeError(f"generator {shown(generator)}: expected a torch.Generator or None")
         keep_large_blocks()
         self.plan = plan_network(architecture, input_shape, classes, padding)
         self.input_shape = tuple(input_shape)
         self.neuron = Neuron(tau_m, tau_s, threshold, gradient)
         self.products = resolve_products(products)
         self.layers = nn.ModuleList(self._build(layer, conv_gain, convolution_init, generator) for layer in self.plan)
-        self.time_steps, self.dropout, self.dropout_mask = time_steps, dropout, dropout_mask
-        self.precision: torch.dtype = PRECISIONS[precision]
         self.dropout_generator: torch.Generator | None = None
         self.firing_rates: tuple[Tensor, ...] = ()
 
@@ -104,7 +108,8 @@ class SpikingNetwork(nn.Module):
             (T, B, classes); float32, or the dtype that the weights were given.
 
         Raises:
-            ValueError: x does not have the input shape.
+            TypeError: x is not a tensor.
+            ValueError: x has another shape, dtype or device, or, on the CPU, numbers that are not finite.
         """
         trace, scale = self._input_trace(x)
         rates = []
@@ -124,22 +129,30 @@ class SpikingNetwork(nn.Module):
 
     def _input_trace(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """The input seen through the synapse: (T, B, ...) for events; (1, B, ...) and its scale for still images."""
-        if x.dim() not in (4, 5) or tuple(x.shape[-3:]) != self.input_shape:
-            channels, height, width = self.input_shape
-            raise ValueError(
-                f"input of shape {tuple(x.shape)}: expected (B, {channels}, {height}, {width}), or (T, B, {channels}, {height}, {width}) for events"
-            )
-        if x.dim() == 4 and not x.is_floating_point():
-            raise ValueError(f"still images of {x.dtype}: expected floating point, normalized; bytes are for events, (T, B, C, H, W)")
-        if x.dtype not in (torch.uint8, torch.float32, torch.float64, torch.bfloat16, torch.float16):
-            raise ValueError(f"events of {x.dtype}: expected floating point or bytes, 0 or 1")
-        if 0 in x.shape:
-            raise ValueError(f"input of shape {tuple(x.shape)}: there is no sample or no step in it")
         weight = next(self.parameters())
+        self._check_input(x, weight.device)
         dtype = torch.bfloat16 if self.precision == torch.bfloat16 else weight.dtype
         if x.dim() == 4:
-            return x.unsqueeze(0).to(dtype), constant_input_scale(self.time_steps, self.neuron.tau_s)
-        return synaptic_filter(x, self.neuron.tau_s).to(dtype), None
+            still = x.to(dtype)
+            check_finite_on_cpu("x", still)
+            return still.unsqueeze(0), constant_input_scale(self.time_steps, self.neuron.tau_s)
+        check_finite_on_cpu("x", x)
+        return filtered(x, self.neuron.tau_s).to(dtype), None
+
+    def _check_input(self, x: Tensor, device: torch.device) -> None:
+        channels, height, width = self.input_shape
+        expected = f"(B, {channels}, {height}, {width}), or (T, B, {channels}, {height}, {width}) for events"
+        check_tensor("x", x, expected)
+        if x.dim() not in (4, 5) or tuple(x.shape[-3:]) != self.input_shape:
+            raise ValueError(f"x of shape {tuple(x.shape)}: expected {expected}")
+        if x.dim() == 4 and x.dtype not in FLOATS:
+            raise ValueError(f"x: still images of {x.dtype}: expected floating point, normalized; bytes are for events, (T, B, C, H, W)")
+        if x.dtype not in (torch.uint8, *FLOATS):
+            raise ValueError(f"x: events of {x.dtype}: expected floating point or bytes, 0 or 1")
+        if 0 in x.shape:
+            raise ValueError(f"x of shape {tuple(x.shape)}: there is no sample or no step in it")
+        if x.device != device:
+            raise ValueError(f"x on {x.device}: the network is on {device}; move one of them with .to(device)")
 
     def _build(self, layer: PlannedLayer, conv_gain: float, convolution_init: str, generator: torch.Generator | None) -> nn.Module:
         if isinstance(layer.spec, Convolution):

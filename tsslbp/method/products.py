@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
 
+from tsslbp.arguments import choice
+
 Products = Literal["onednn", "blas"]
 
 
@@ -33,8 +35,9 @@ def resolve_products(wanted: Literal["auto", "onednn", "blas"], cpuinfo: Path = 
         cpuinfo: the system's description of its processors.
 
     Raises:
-        ValueError: oneDNN is asked for and this PyTorch does not have it.
+        ValueError: another library, or oneDNN is asked for and this PyTorch does not have it.
     """
+    choice("products", wanted, ("auto", "onednn", "blas"))
     if wanted == "onednn" and not onednn_is_there():
         raise ValueError(
             f"execution.products: got 'onednn', but PyTorch {torch.__version__} on {platform.machine()} does not have it; allowed here: auto, blas"

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tsslbp.arguments import MOST_STEPS, number
 from tsslbp.method.checks import check_labels, check_trace
 from tsslbp.method.losses.squares import half_squares
 from tsslbp.settings import CountLossSettings, Model, Recipe
@@ -24,6 +25,10 @@ class CountLoss:
         desired: count for the label's neuron.
         undesired: count for the others.
 
+    Raises:
+        TypeError: a count that is not a number.
+        ValueError: a count below 0, or beyond the steps that there can be.
+
     Example:
         >>> import torch
         >>> loss = CountLoss(desired=4, undesired=1)
@@ -33,7 +38,9 @@ class CountLoss:
     """
 
     def __init__(self, desired: float, undesired: float) -> None:
-        self.desired, self.undesired = desired, undesired
+        allowed = f"0 to {MOST_STEPS} spikes"
+        self.desired = number("desired", desired, allowed, high=MOST_STEPS)
+        self.undesired = number("undesired", undesired, allowed, high=MOST_STEPS)
 
     def __call__(self, trace: Tensor, labels: Tensor) -> Tensor:
         """0.5 T sum delta² of a trace: its derivative by a[t] is delta at every step.
@@ -43,7 +50,8 @@ class CountLoss:
             labels: (B,), integers.
 
         Raises:
-            ValueError: trace or labels have another shape or dtype.
+            TypeError: trace or labels are not tensors.
+            ValueError: trace or labels have another shape or dtype, or numbers that cannot be.
         """
         check_trace(trace)
         labels = check_labels(labels, trace.shape[1], trace.shape[2])

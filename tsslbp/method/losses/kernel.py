@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from tsslbp.arguments import MOST_STEPS, listed, shown, whole
 from tsslbp.method.checks import check_labels, check_trace
 from tsslbp.method.losses.squares import half_squares
-from tsslbp.method.neuron.lif import synaptic_filter
+from tsslbp.method.neuron.rules import check_time_constant
+from tsslbp.method.neuron.synapse import synaptic_filter
 from tsslbp.settings import KernelLossSettings, Model, Recipe
+
+MOST_FILTERINGS = 100
+"""A train that passed the synapse so often has faded from the target."""
 
 
 def from_settings(settings: KernelLossSettings, model: Model, recipe: Recipe) -> "KernelLoss":
@@ -31,6 +37,15 @@ def default_desired_train(time_steps: int) -> tuple[int, ...]:
     )
 
 
+def _checked_train(desired_train: object, time_steps: int) -> tuple[int, ...]:
+    expected = f"a 0 or 1 for each of {time_steps} steps"
+    train = listed("desired_train", desired_train, expected)
+    spikes = tuple(int(value) for value in train if isinstance(value, (int, float, np.integer, np.floating)) and value in (0, 1))
+    if not len(spikes) == len(train) == time_steps:
+        raise ValueError(f"desired_train {shown(train)} of {len(train)} entries: expected {expected}")
+    return spikes
+
+
 class KernelLoss:
     """Match a desired spike train: delta = a - target, where the target is zero for all classes but the label.
 
@@ -42,7 +57,8 @@ class KernelLoss:
             builds the target, once in the loss), 1 in `2020-10` and `2020-06`.
 
     Raises:
-        ValueError: a train that does not have T steps, or none for this T.
+        TypeError: an argument of another type.
+        ValueError: a train that does not have T steps, or none for this T; a number out of range.
 
     Example:
         >>> import torch
@@ -53,13 +69,11 @@ class KernelLoss:
     """
 
     def __init__(self, time_steps: int, tau_s: float, desired_train: Sequence[int] | None = None, target_filterings: int = 2) -> None:
-        train = default_desired_train(time_steps) if desired_train is None else tuple(desired_train)
-        if len(train) != time_steps or not set(train) <= {0, 1}:
-            raise ValueError(f"desired_train {list(train)}: expected a 0 or 1 for each of {time_steps} steps")
-        if target_filterings < 0:
-            raise ValueError(f"target_filterings {target_filterings}: must not be negative")
+        time_steps = whole("time_steps", time_steps, 1, MOST_STEPS)
+        tau_s = check_time_constant("tau_s", tau_s)
+        train = default_desired_train(time_steps) if desired_train is None else _checked_train(desired_train, time_steps)
         target = torch.tensor(train, dtype=torch.float64)[:, None]
-        for _ in range(target_filterings):
+        for _ in range(whole("target_filterings", target_filterings, 0, MOST_FILTERINGS)):
             target = synaptic_filter(target, tau_s)
         self.target = target
         """The trace that the label's neuron should have: (T, 1), float64."""
@@ -72,7 +86,8 @@ class KernelLoss:
             labels: (B,), integers.
 
         Raises:
-            ValueError: trace or labels have another shape or dtype.
+            TypeError: trace or labels are not tensors.
+            ValueError: trace or labels have another shape or dtype, or numbers that cannot be.
         """
         check_trace(trace, len(self.target))
         labels = check_labels(labels, trace.shape[1], trace.shape[2])

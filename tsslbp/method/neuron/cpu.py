@@ -34,7 +34,7 @@ def can_filter(spikes: Tensor) -> bool:
 
 
 def synaptic_filter(spikes: Tensor, tau_s: float) -> Tensor:
-    """As `lif.synaptic_filter`; the trace keeps the memory layout of `spikes`."""
+    """As `synapse.filtered`; the trace keeps the memory layout of `spikes`."""
     order = memory_order(spikes)
     source = spikes.permute(order).contiguous()
     trace = torch.empty(source.shape, dtype=torch.float32 if spikes.dtype == torch.uint8 else spikes.dtype)

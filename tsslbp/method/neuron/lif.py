@@ -7,7 +7,7 @@ v: after it, s: spike in {0, 1}, a: synaptic trace (the paper's post-synaptic po
     v[t] = u[t] (1 - s[t])                      a[t] = (1 - 1/tau_s) a[t-1] + s[t] / tau_s
 
 `reference.py` computes this in plain PyTorch, on any device; `cpu.py` and `gpu.py` compute the same numbers in one pass over
-memory. Source: Zhang & Li, NeurIPS 2020, arXiv 2002.10085, sections 3.1 to 3.3, in the states of the authors' code that
+memory; `synapse.py` has the last equation alone, and back. Source: Zhang & Li, NeurIPS 2020, arXiv 2002.10085, sections 3.1 to 3.3, in the states of the authors' code that
 rules.py names; where this project departs from it: docs/deviations.md.
 """
 
@@ -16,93 +16,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from tsslbp.arguments import choice
+from tsslbp.method.checks import check_finite_on_cpu, check_over_time
 from tsslbp.method.neuron import cpu, gpu, reference
-from tsslbp.method.neuron.rules import GRADIENTS, Neuron, check_time_constant
+from tsslbp.method.neuron.rules import GRADIENTS, Neuron
 
-__all__ = ["GRADIENTS", "LIF", "Neuron", "constant_input_scale", "lif", "spike", "spikes_of", "synaptic_filter"]
+__all__ = ["GRADIENTS", "LIF", "Neuron", "lif", "spike"]
 
 Implementation = Literal["auto", "reference", "cpu", "gpu"]
 
 _IMPLEMENTATIONS: dict[str, Any] = {"cpu": cpu, "gpu": gpu, "reference": reference}
 """By name, the fastest first; all of them compute the same."""
-
-
-@torch.compiler.disable  # type: ignore[untyped-decorator]
-def synaptic_filter(spikes: Tensor, tau_s: float) -> Tensor:
-    """Filter spikes into synaptic traces: a[t] = (1 - 1/tau_s) a[t-1] + s[t]/tau_s, with a[-1] = 0.
-
-    Args:
-        spikes: (T, B, *features), floating point (or bytes, taken as float32), values 0 or 1.
-        tau_s: synaptic time constant in steps, at least 1.
-
-    Returns:
-        (T, B, *features), within [0, 1], dtype, device and memory layout of `spikes`; differentiable.
-
-    Raises:
-        ValueError: tau_s < 1 (the trace would alternate in sign), no time step, or spikes of another dtype.
-
-    Example:
-        >>> import torch
-        >>> synaptic_filter(torch.tensor([[1.0], [0.0], [1.0]]), tau_s=2.0).T
-        tensor([[0.5000, 0.2500, 0.6250]])
-    """
-    check_time_constant("tau_s", tau_s)
-    if not spikes.is_floating_point() and spikes.dtype not in (torch.uint8, torch.bool):
-        raise ValueError(f"spikes of {spikes.dtype}: expected floating point or bytes, 0 or 1")
-    if spikes.dim() == 0 or len(spikes) == 0:
-        raise ValueError(f"spikes of shape {tuple(spikes.shape)}: expected (T, B, *features) with at least one time step")
-    if cpu.can_filter(spikes):
-        return cpu.synaptic_filter(spikes, tau_s)
-    if not spikes.is_floating_point():
-        spikes = spikes.float()
-    trace = torch.zeros_like(spikes[0])
-    traces = []
-    for t in range(len(spikes)):
-        trace = reference.synapse_step(trace, spikes[t], tau_s)
-        traces.append(trace)
-    return torch.stack(traces)
-
-
-def spikes_of(trace: Tensor, tau_s: float) -> Tensor:
-    """The spikes behind a synaptic trace, the inverse of `synaptic_filter`: s[t] = tau_s a[t] - (tau_s - 1) a[t-1], rounded.
-
-    Args:
-        trace: (T, B, *features), floating point, as `lif` or `synaptic_filter` return it.
-        tau_s: the synaptic time constant that it was made with, in steps.
-
-    Returns:
-        (T, B, *features), 0 or 1, dtype and device of `trace`; no gradient.
-
-    Raises:
-        ValueError: tau_s < 1, or this is not the trace of spikes with this tau_s.
-
-    Example:
-        >>> import torch
-        >>> spikes = torch.tensor([[1.0], [0.0], [1.0], [1.0]])
-        >>> torch.equal(spikes_of(synaptic_filter(spikes, tau_s=3.0), tau_s=3.0), spikes)
-        True
-    """
-    check_time_constant("tau_s", tau_s)
-    if not trace.is_floating_point() or trace.dim() == 0:
-        raise ValueError(f"trace of shape {tuple(trace.shape)} and {trace.dtype}: expected (T, B, *features), floating point")
-    a = trace.detach()
-    spikes = tau_s * a - (tau_s - 1) * torch.cat([torch.zeros_like(a[:1]), a[:-1]])
-    rounded = spikes.round().abs()
-    if not bool(((spikes - rounded).abs() < 0.25).all()):
-        raise ValueError(f"trace: not that of spikes with tau_s {tau_s}; was it pooled, masked, or made with another tau_s?")
-    return rounded
-
-
-def constant_input_scale(time_steps: int, tau_s: float) -> Tensor:
-    """What an input held constant becomes at the synapse, as a multiple of it: 1 - (1 - 1/tau_s)^(t+1).
-
-    It is the filter of a train of ones, so a still image's first product is needed once, not T times.
-
-    Returns:
-        (T,), float64.
-    """
-    scale: Tensor = synaptic_filter(torch.ones(time_steps, 1, dtype=torch.float64), tau_s)[:, 0]
-    return scale
 
 
 def lif(
@@ -132,11 +56,13 @@ def lif(
         The synaptic trace, (T, B, *features), within [0, 1], dtype, device and memory layout of `current`.
 
     Raises:
+        TypeError: current is not a tensor, or a constant is not a number.
         ValueError: a constant out of range, an unknown rule or implementation, one that does not take this tensor, or a current
-            without a time step or of integers.
+            without a time step, of integers, sparse, or on the CPU not finite.
 
     Example:
         >>> import torch
+        >>> from tsslbp import spikes_of
         >>> current = torch.full((4, 1), 0.7, requires_grad=True)  # T = 4 steps of one neuron
         >>> trace = lif(current, tau_m=5.0, tau_s=2.0)
         >>> trace.detach().T
@@ -147,11 +73,10 @@ def lif(
         >>> tuple(current.grad.shape)
         (4, 1)
     """
-    if not current.is_floating_point():
-        raise ValueError(f"current of {current.dtype}: expected floating point, such as torch.float32")
-    if current.dim() < 1 or len(current) == 0:
-        raise ValueError(f"current of shape {tuple(current.shape)}: expected (T, B, *features) with at least one time step")
-    trace: Tensor = spike(current, Neuron(tau_m, tau_s, threshold, gradient), implementation=implementation)[0]
+    neuron = Neuron(tau_m, tau_s, threshold, gradient)
+    check_over_time("current", current)
+    check_finite_on_cpu("current", current)
+    trace: Tensor = spike(current, neuron, implementation=implementation)[0]
     return trace
 
 
@@ -166,7 +91,8 @@ class LIF(nn.Module):
         implementation: see `lif`.
 
     Raises:
-        ValueError: a constant out of range or an unknown rule.
+        TypeError: a constant that is not a number.
+        ValueError: a constant out of range, an unknown rule or implementation.
 
     Example:
         >>> import torch
@@ -180,6 +106,7 @@ class LIF(nn.Module):
     ) -> None:
         super().__init__()
         self.neuron = Neuron(tau_m, tau_s, threshold, gradient)
+        choice("implementation", implementation, ("auto", *_IMPLEMENTATIONS))
         self.implementation: Implementation = implementation
 
     def forward(self, current: Tensor) -> Tensor:
@@ -245,10 +172,8 @@ class _Spike(torch.autograd.Function):
 
 def _chosen(current: Tensor, name: str) -> Any:
     """The module of this name, or the fastest one that takes the tensor."""
-    if name == "auto":
+    if choice("implementation", name, ("auto", *_IMPLEMENTATIONS)) == "auto":
         return next(module for module in _IMPLEMENTATIONS.values() if module.is_possible(current))
-    if name not in _IMPLEMENTATIONS:
-        raise ValueError(f"implementation {name!r}; allowed: auto, {', '.join(_IMPLEMENTATIONS)}")
     if not _IMPLEMENTATIONS[name].is_possible(current):
         raise ValueError(f"implementation {name!r} does not take {current.dtype} of shape {tuple(current.shape)} on {current.device}")
     return _IMPLEMENTATIONS[name]

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from tsslbp.arguments import POSITIVE, choice, number
+
 POOLING_GAIN = 1.1
 """The reference sums over a pooling window and multiplies by this; no source is given there."""
 SURROGATE_WIDTH = 0.2
@@ -45,6 +47,7 @@ class Neuron:
     """The constants of a layer's neurons: time constants in steps (at least 1), threshold (above 0), gradient rule.
 
     Raises:
+        TypeError: a constant that is not a number.
         ValueError: a constant out of range or an unknown rule.
     """
 
@@ -54,12 +57,11 @@ class Neuron:
     gradient: str = "2021-03"
 
     def __post_init__(self) -> None:
-        for name in ("tau_m", "tau_s"):
-            check_time_constant(name, getattr(self, name))
-        if not 0 < self.threshold < math.inf:
-            raise ValueError(f"threshold {self.threshold}: must be positive and finite")
-        if self.gradient not in GRADIENTS:
-            raise ValueError(f"gradient {self.gradient!r}: unknown rule; allowed: {', '.join(GRADIENTS)}")
+        # As floats: an int beyond 64 bits is more than a tensor can be compared with.
+        object.__setattr__(self, "tau_m", check_time_constant("tau_m", self.tau_m))
+        object.__setattr__(self, "tau_s", check_time_constant("tau_s", self.tau_s))
+        object.__setattr__(self, "threshold", number("threshold", self.threshold, "positive and finite", POSITIVE))
+        choice("gradient", self.gradient, GRADIENTS)
 
     @property
     def rule(self) -> GradientRule:
@@ -67,7 +69,11 @@ class Neuron:
         return GRADIENTS[self.gradient]
 
 
-def check_time_constant(name: str, value: float) -> None:
-    """Raise a ValueError unless the value, in steps, is finite and at least 1."""
-    if not 1 <= value < math.inf:
-        raise ValueError(f"{name} {value}: must be finite and at least 1 step, or what decays would alternate in sign")
+def check_time_constant(name: str, value: object) -> float:
+    """Return a time constant, in steps, as a float once it is found to be finite and at least 1.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it lies outside.
+    """
+    return number(name, value, "finite and at least 1 step, or what decays would alternate in sign", low=1)
