@@ -25,7 +25,7 @@ COMMANDS = {
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     """A project whose pipeline has run and whose results are in git."""
     project = Copy(tmp_path_factory.mktemp("committed") / "project")
-    (project.folder / "quickstart/params.yaml").write_text(small_settings(60))
+    (project.folder / "quickstart/params.yaml").write_text(small_settings(25))
     project.run("dvc", "repro", "quickstart/dvc.yaml")
     project.run("git", "add", "--all")
     project.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message", "results")
@@ -72,7 +72,7 @@ def test_an_interrupted_command_leaves_what_is_committed(clone: Copy, command: s
     assert repro.reaches("epoch 2/"), repro.output
     end(repro)
     repro.process.wait(120)
-    wait_for_their_end(clone.folder, 60)
+    wait_for_their_end(clone.folder, 120)
     assert changed(clone) == ""
 
 
@@ -101,7 +101,7 @@ def test_an_interrupted_clone_ends_with_what_was_committed(clone: Copy, committe
     assert repro.reaches("epoch 2/"), repro.output
     everything(repro)
     repro.process.wait(120)
-    wait_for_their_end(clone.folder, 60)
+    wait_for_their_end(clone.folder, 120)
     clone.run("dvc", *COMMANDS["repro train@X"])
     results = ("history.csv", "metrics.json")
     assert {path: data for path, data in read(clone).items() if path.name in results} == {
