@@ -73,7 +73,7 @@ lint: $(READY) ## check format, lint and types
 repro: $(READY) repository ## reproduce the published tables: days on a CPU, see docs/reproduce.md
 ifneq ($(JOBS),1)
 	dvc repro digest preprocess # once, for all: two at the same stage would refuse each other
-	dvc stage list --name-only | sed -n 's/^fit@//p' | xargs --max-procs=$(JOBS) -I {} dvc repro --single-item fit@{} train@{}
+	dvc stage list --name-only | sed -n 's/^fit@//p' | xargs --max-procs=$(JOBS) -I {} dvc --wait-for-lock repro --single-item fit@{} train@{}
 endif
 	dvc repro
 

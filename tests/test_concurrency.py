@@ -58,7 +58,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     (project.folder / "quickstart/params.yaml").write_text(small_settings(2, MODELS, "30"))
     project.run("dvc", "repro", "quickstart/dvc.yaml:preprocess@digits", "quickstart/dvc.yaml:digest")
     assert not (project.folder / "quickstart/mlflow.db").exists()
-    project.printed = together(project, [["dvc", "repro", "-s", *both(model)] for model in MODELS])
+    project.printed = together(project, [["dvc", "--wait-for-lock", "repro", "-s", *both(model)] for model in MODELS])
     return project
 
 

@@ -105,5 +105,5 @@ def test_repro_trains_several_models_at_a_time_on_request():
     assert commands() == ["dvc repro"]
     once, several, last = commands("JOBS=3")
     assert once.startswith("dvc repro digest preprocess")
-    assert "--max-procs=3 -I {} dvc repro --single-item fit@{} train@{}" in several
+    assert "--max-procs=3 -I {} dvc --wait-for-lock repro --single-item fit@{} train@{}" in several
     assert last == "dvc repro"

@@ -10,7 +10,8 @@ from tests.fuzz_settings import SMALL, changed_settings, nudged_settings
 from tests.fuzzing import Target, fire
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
-from tsslbp.memory import machine_memory, needed_memory
+from tsslbp.limits import usable_memory
+from tsslbp.memory import needed_memory
 from tsslbp.settings import Settings, SettingsError, load_settings
 
 PROMISED = 200
@@ -33,7 +34,7 @@ def may_run(settings: Settings, folder: Path) -> bool:
     if model is None or dataset is None or model.dataset != "digits":
         return True
     small = model.time_steps <= 16 and needed_memory(model, dataset) < 50_000_000
-    return (small and model.epochs * len(settings.seeds_of(MODEL)) <= 4) or needed_memory(model, dataset) > machine_memory()
+    return (small and model.epochs * len(settings.seeds_of(MODEL)) <= 4) or needed_memory(model, dataset) > usable_memory()
 
 
 @pytest.mark.slow

@@ -33,14 +33,15 @@ BUSY = "is already at work in another process"
 class Repro:
     """`dvc repro` at work in a copy of the project."""
 
-    def __init__(self, project: Copy, arguments: tuple[str, ...] = REPORT) -> None:
+    def __init__(self, project: Copy, arguments: tuple[str, ...] = REPORT, command: tuple[str, ...] = ("repro",)) -> None:
         self._folder = project.folder
         self._output = project.folder.parent / f"repro-{time.monotonic_ns()}.output"
         environment = {**project.environment, MARKER: str(project.folder)}
         # A file, and no pipe: a stage that has lost its DVC still has somewhere to print to.
         with self._output.open("w") as file:
-            command = ["dvc", "repro", *arguments]
-            self.process = subprocess.Popen(command, cwd=self._folder, env=environment, stdout=file, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                ["dvc", *command, *arguments], cwd=self._folder, env=environment, stdout=file, stderr=subprocess.STDOUT
+            )
 
     @property
     def output(self) -> str:

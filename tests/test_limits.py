@@ -1,10 +1,11 @@
 """Cores and memory of the machine and of the container around the process."""
 
 import os
+import resource
 
 import pytest
 
-from tsslbp.limits import available_memory, usable_cores
+from tsslbp.limits import available_memory, usable_cores, usable_memory
 
 MEMINFO = "MemTotal:       8000000 kB\nMemAvailable:   4000000 kB\n"
 
@@ -31,6 +32,12 @@ def test_without_control_groups_the_machine_decides(tmp_path):
 
 def test_where_nobody_says_how_much_memory_there_is(tmp_path):
     assert available_memory(tmp_path) is None
+    assert usable_memory(tmp_path) > 2**40
+
+
+def test_a_limit_of_the_process_counts(version_2, monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (2_000_000, resource.RLIM_INFINITY))
+    assert usable_memory(version_2[0]) == 2_000_000
 
 
 @pytest.fixture
@@ -45,12 +52,14 @@ def test_a_limit_of_the_container_counts_and_its_cached_files_give_way(version_2
     root, group = version_2
     write(group, **{"memory.max": "1000\n", "memory.current": "900\n", "memory.stat": "anon 500\ninactive_file 400\n"})
     assert available_memory(root) == 500
+    assert usable_memory(root) == 1000
 
 
 def test_no_limit_is_none(version_2):
     root, group = version_2
     write(group, **{"memory.max": "max\n", "memory.current": "900\n", "cpu.max": "max 100000\n"})
     assert available_memory(root) == 4_000_000 * 1024
+    assert usable_memory(root) == 8_000_000 * 1024
     assert usable_cores(root) == len(os.sched_getaffinity(0))
 
 
@@ -58,6 +67,7 @@ def test_a_limit_around_the_container_counts_too(version_2):
     root, group = version_2
     write(group.parent, **{"memory.max": "700\n", "memory.current": "0\n"})
     assert available_memory(root) == 700
+    assert usable_memory(root) == 700
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("100000 100000", 1), ("50000 100000", 1), ("99000000 100000", None)])
@@ -75,3 +85,4 @@ def test_control_groups_of_version_1(tmp_path):
         **{"memory.limit_in_bytes": "2000", "memory.usage_in_bytes": "1500", "memory.stat": "total_inactive_file 100\ninactive_file 7\n"},
     )
     assert available_memory(tmp_path) == 600
+    assert usable_memory(tmp_path) == 2000

@@ -1,7 +1,6 @@
 """What a model needs at least and what there is: a network that cannot fit is one line, before any data are read."""
 
 import re
-import resource
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,7 @@ import torch
 
 from tests.in_process import train
 from tests.project import MODEL, Project
-from tsslbp import memory
-from tsslbp.memory import check_memory, machine_memory, needed_memory
+from tsslbp.memory import check_memory, needed_memory
 from tsslbp.method.build import build_network
 from tsslbp.settings import Settings, SettingsError
 
@@ -54,20 +52,6 @@ def test_what_does_not_fit_is_told_with_both_numbers(settings: Settings) -> None
         SettingsError, match=r"models\.cifar10-wide: training needs at least 1\.7 GB of memory, and there are 1\.0 GB; choose"
     ):
         check_memory(settings, "cifar10-wide", 10**9)
-
-
-@pytest.mark.parametrize(("text", "limit"), [("1000000\n", 1_000_000), ("max\n", None), (None, None)])
-def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, limit: int | None) -> None:
-    monkeypatch.setattr(memory, "CGROUP_LIMITS", (tmp_path / "memory.max",))
-    before = machine_memory()
-    if text is not None:
-        (tmp_path / "memory.max").write_text(text)
-    assert machine_memory() == (limit or before)
-
-
-def test_a_limit_of_the_process_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory.resource, "getrlimit", lambda which: (2_000_000, resource.RLIM_INFINITY))
-    assert machine_memory() == 2_000_000
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,9 @@ class Copy:
             "DVC_SITE_CACHE_DIR": str(folder / ".site"),
             "DVC_NO_ANALYTICS": "1",
             "MLFLOW_TRACKING_URI": "",
+            # Records name the commit: it is the same one in every copy.
+            "GIT_AUTHOR_DATE": "2020-01-01T00:00:00Z",
+            "GIT_COMMITTER_DATE": "2020-01-01T00:00:00Z",
         }
         self.run("git", "init", "--quiet")
         self.run(

@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,12 @@ def workers_of(folder: Path) -> list[int]:
         if b"tsslbp.engines.worker" in command:
             found.append(pid)
     return found
+
+
+def end(pid: int) -> None:
+    """Kill a process, which may have ended by itself meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def wait_for(process, text: str) -> None:
@@ -122,12 +129,12 @@ def test_faults_at_random_moments_change_nothing(project, undisturbed):
             time.sleep(0.01)
         workers = workers_of(project.folder)
         if fault == "worker" and workers:
-            os.kill(chance.choice(workers), signal.SIGKILL)
+            end(chance.choice(workers))
             time.sleep(chance.uniform(0, 3))
             process.kill()
         elif fault == "all":
             for pid in [*workers, process.pid]:
-                os.kill(pid, signal.SIGKILL)
+                end(pid)
         else:
             process.send_signal(signal.SIGINT if fault == "interrupt" else signal.SIGKILL)
         _, err = process.communicate(timeout=60)

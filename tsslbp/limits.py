@@ -2,6 +2,7 @@
 
 import math
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -31,13 +32,24 @@ def available_memory(root: Path = ROOT) -> int | None:
     Args:
         root: where `/proc` and `/sys` lie; a test has its own.
     """
-    limits = [_machine_memory(root), *(_cgroup_memory(folder) for folder in _own_groups(root))]
+    limits = [_machine_memory(root, "MemAvailable"), *(_cgroup_memory(folder) for folder in _own_groups(root))]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _machine_memory(root: Path) -> int | None:
+def usable_memory(root: Path = ROOT) -> int:
+    """Bytes that this process may ever have, were nothing else running: the machine's, less where a container or `ulimit -v` allows less.
+
+    Args:
+        root: where `/proc` and `/sys` lie; a test has its own.
+    """
+    groups = (_cgroup_limit(folder) for folder in _own_groups(root))
+    limits = [_machine_memory(root, "MemTotal"), resource.getrlimit(resource.RLIMIT_AS)[0], *groups]
+    return min((limit for limit in limits if limit is not None and limit > 0), default=2**63)
+
+
+def _machine_memory(root: Path, name: str) -> int | None:
     for line in _read(root / "proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return None
 
@@ -66,6 +78,13 @@ def _cgroup_memory(folder: Path) -> int | None:
             statistics = dict(line.split() for line in _read(folder / "memory.stat").splitlines())
             left = int(_read(folder / limit)) - int(_read(folder / used)) + int(statistics.get(cached, 0))
             return max(0, left)
+    return None
+
+
+def _cgroup_limit(folder: Path) -> int | None:
+    for limit, *_ in _MEMORY_FILES:
+        with suppress(ValueError):  # "max", or no such file
+            return int(_read(folder / limit))
     return None
 
 

@@ -1,37 +1,10 @@
-"""How much memory a model needs at least, and how much there is: what cannot fit is refused before any data are read."""
-
-import os
-import resource
-from pathlib import Path
+"""How much memory a model needs at least: what cannot fit is refused before any data are read."""
 
 from tsslbp.architecture import PlannedLayer, plan_network
 from tsslbp.settings import Dataset, Model, Settings, SettingsError
 
 COPIES_OF_WEIGHTS = 5
 """The weights, their gradient, AdamW's two moments, and the weights of the best epoch."""
-CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Where a container's limit is, in versions 2 and 1 of Linux's control groups."""
-
-
-def machine_memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or less where a container or a limit allows less."""
-    limits = [_machine(), resource.getrlimit(resource.RLIMIT_AS)[0], *map(_cgroup_limit, CGROUP_LIMITS)]
-    return min((limit for limit in limits if limit is not None and limit > 0), default=2**63)
-
-
-def _machine() -> int | None:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):  # a system that does not know these names
-        return None
-
-
-def _cgroup_limit(path: Path) -> int | None:
-    try:
-        text = path.read_text().strip()
-    except OSError:
-        return None
-    return int(text) if text.isdecimal() else None  # "max": there is no limit
 
 
 def needed_memory(model: Model, dataset: Dataset) -> int:
@@ -56,7 +29,7 @@ def check_memory(settings: Settings, key: str, available: int) -> None:
     Args:
         settings: all settings.
         key: of the model.
-        available: bytes, `machine_memory()` or those of the GPU.
+        available: bytes, `limits.usable_memory()` or those of the GPU.
 
     Raises:
         SettingsError: how much it needs at least, and how much there is.

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from numba import njit
 
-from tsslbp.limits import usable_cores
-from tsslbp.memory import machine_memory
+from tsslbp.limits import usable_cores, usable_memory
 from tsslbp.settings import SettingsError
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
@@ -78,7 +77,7 @@ def memory_of(device: torch.device) -> int:
     """Bytes of memory that a device has; of a CPU those that this process may use."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    return machine_memory()
+    return usable_memory()
 
 
 def check_threads(threads: int) -> None:

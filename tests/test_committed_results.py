@@ -1,0 +1,109 @@
+"""A fresh clone holds records of hours of training: whatever is interrupted or mistyped in it, git still has them where they were."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.killing import wait_for_their_end
+from tests.project import MODEL, small_settings
+from tests.test_kill_pipeline import Repro, announced, dvc_alone, everything, send, stage_alone
+from tests.test_pipeline import Copy
+
+pytestmark = pytest.mark.slow
+
+TRAIN = f"quickstart/dvc.yaml:train@{MODEL}"
+COMMANDS = {
+    "repro": ("repro", "quickstart/dvc.yaml"),
+    "repro train@X": ("repro", TRAIN),
+    "exp run": ("exp", "run", "--set-param", f"quickstart/params.yaml:models.{MODEL}.epochs=90", TRAIN),
+}
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A project whose pipeline has run and whose results are in git."""
+    project = Copy(tmp_path_factory.mktemp("committed") / "project")
+    (project.folder / "quickstart/params.yaml").write_text(small_settings(25))
+    project.run("dvc", "repro", "quickstart/dvc.yaml")
+    project.run("git", "add", "--all")
+    project.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message", "results")
+    return project
+
+
+@pytest.fixture
+def clone(committed: Copy, tmp_path: Path) -> Copy:
+    """What git has of it: no data, no weights, no database, no cache."""
+    project: Copy = object.__new__(Copy)
+    project.folder = tmp_path / "clone"
+    committed.run("git", "clone", "--quiet", ".", str(project.folder))
+    project.environment = {**committed.environment, "DVC_SITE_CACHE_DIR": str(project.folder / ".site")}
+    assert read(project) == read(committed)
+    return project
+
+
+def read(project: Copy) -> dict[Path, bytes]:
+    """The committed results, by their names."""
+    folder = project.folder / "quickstart/reports/runs"
+    found = {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*.*"))}
+    assert len(found) == 4
+    return found
+
+
+def changed(project: Copy) -> str:
+    return project.run("git", "status", "--short", "quickstart/reports")
+
+
+def ctrl_c(repro: Repro) -> None:
+    """What a terminal does: it sends the signal to DVC and to its stage."""
+    send([repro.process.pid, *repro.stages()], signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("command", "end"),
+    [*(("repro train@X", end) for end in (ctrl_c, everything, dvc_alone, stage_alone)), ("repro", ctrl_c), ("exp run", everything)],
+)
+def test_an_interrupted_command_leaves_what_is_committed(clone: Copy, command: str, end: Callable[[Repro], None]) -> None:
+    if command == "exp run":  # the experiments' own commits need a name
+        clone.environment |= {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    repro = Repro(clone, (), COMMANDS[command])
+    assert repro.reaches(announced(f"fit@{MODEL}")), repro.output
+    assert repro.reaches("epoch 2/"), repro.output
+    end(repro)
+    repro.process.wait(120)
+    wait_for_their_end(clone.folder, 120)
+    assert changed(clone) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("dataset: digits", "dataset: digit"), ("batch_size: ", "batch_size: -"), ("architecture: 60", "architecture: 60-P3-60")],
+)
+def test_a_mistyped_setting_leaves_what_is_committed(clone: Copy, old: str, new: str) -> None:
+    params = clone.folder / "quickstart/params.yaml"
+    assert old in params.read_text()
+    params.write_text(params.read_text().replace(old, new))
+    repro = Repro(clone, (), COMMANDS["repro train@X"])
+    assert repro.process.wait(120) != 0, repro.output
+    assert changed(clone) == ""
+
+
+def test_a_stage_upstream_that_fails_leaves_what_is_committed(clone: Copy) -> None:
+    (clone.folder / "quickstart/data").write_text("a file where the folder of the data belongs")
+    repro = Repro(clone, (), COMMANDS["repro"])
+    assert repro.process.wait(120) != 0, repro.output
+    assert changed(clone) == ""
+
+
+def test_an_interrupted_clone_ends_with_what_was_committed(clone: Copy, committed: Copy) -> None:
+    repro = Repro(clone, (), COMMANDS["repro train@X"])
+    assert repro.reaches("epoch 2/"), repro.output
+    everything(repro)
+    repro.process.wait(120)
+    wait_for_their_end(clone.folder, 120)
+    clone.run("dvc", *COMMANDS["repro train@X"])
+    results = ("history.csv", "metrics.json")
+    assert {path: data for path, data in read(clone).items() if path.name in results} == {
+        path: data for path, data in read(committed).items() if path.name in results
+    }
