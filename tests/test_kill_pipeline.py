@@ -27,6 +27,7 @@ SEED = 2002
 REPORT = ("quickstart/dvc.yaml:report",)
 RETRAIN = ("--force", "--single-item", f"quickstart/dvc.yaml:fit@{MODEL}", f"quickstart/dvc.yaml:train@{MODEL}")
 STAGES = ("download@digits", "preprocess@digits", f"fit@{MODEL}", f"train@{MODEL}", "report")
+RWLOCK = ".dvc/tmp/rwlock"
 BUSY = "is already at work in another process"
 
 
@@ -63,10 +64,12 @@ class Repro:
         assert "Traceback" not in self.output
         return sum(BUSY in line for line in self.output.splitlines()) == 1
 
-    def says_that_its_lock_is_damaged(self) -> bool:
-        """Whether it ended because the dvc.lock, which DVC writes in place, was cut off by a kill."""
+    def damaged(self) -> Path | None:
+        """The file for which it ended: DVC writes two in place, and a kill may cut them off."""
         assert self.process.wait(120) != 0, self.output
-        return any(f"dvc.lock' {what}" in self.output for what in ("validation failed", "is invalid"))
+        if any(f"dvc.lock' {what}" in self.output for what in ("validation failed", "is invalid")):
+            return self._folder / "quickstart/dvc.lock"
+        return self._folder / RWLOCK if f"Unable to read RWLock-file '{RWLOCK}'" in self.output else None
 
     def stages(self) -> list[int]:
         """All processes but DVC itself."""
@@ -131,14 +134,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 def again(project: Copy, text: str, arguments: tuple[str, ...] = REPORT) -> Repro:
     """Start it until it gets to print this, or is done: while an orphan is at work, a start says so and ends.
 
-    A dvc.lock that a kill cut off is deleted, as docs/guarantees.md says.
+    A file of DVC's that a kill cut off is deleted, as docs/guarantees.md says.
     """
     for _ in range(60):
         repro = Repro(project, arguments)
         if repro.reaches(text) or repro.process.returncode == 0:
             return repro
-        if repro.says_that_its_lock_is_damaged():
-            (project.folder / "quickstart/dvc.lock").unlink()
+        if damaged := repro.damaged():
+            damaged.unlink()
         else:
             assert repro.says_that_it_is_busy(), repro.output
     raise AssertionError(f"no start gets to {text!r}")
@@ -207,12 +210,12 @@ def twin(project: Copy, folder: Path) -> Copy:
 
 def test_a_lock_file_that_a_kill_cut_off_is_named_and_costs_no_result_when_it_is_deleted(whole: Copy, tmp_path: Path) -> None:
     project = twin(whole, tmp_path / "project")
-    lock = project.folder / "quickstart/dvc.lock"
-    content = lock.read_text()
-    for cut in (content.index("md5:") + 2, content.index("    cmd:")):  # within a word, and between two lines
-        lock.write_text(content[:cut])
-        repro = Repro(project)
-        assert repro.says_that_its_lock_is_damaged(), repro.output
+    for lock, words in ((project.folder / "quickstart/dvc.lock", ("md5:", "    cmd:")), (project.folder / RWLOCK, (None,))):
+        content = lock.read_text()
+        for word in words:  # within a word, between two lines, and nothing at all
+            lock.write_text(content[: content.index(word) + len(word) // 2] if word else "")
+            assert Repro(project).damaged() == lock
+        lock.unlink()
     assert again(project, "never printed").process.wait(120) == 0
     assert results(project.folder / "quickstart") == results(whole.folder / "quickstart")
 
