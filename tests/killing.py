@@ -212,8 +212,8 @@ def processes_of(folder: Path) -> list[int]:
     return found
 
 
-def wait_for_their_end(folder: Path, seconds: float = 20) -> None:
-    """Fail where a project's processes outlive what started them."""
+def wait_for_their_end(folder: Path, seconds: float = 120) -> None:
+    """Fail where a project's processes outlive what started them; a stage that lost its DVC may finish its work, slowly on a busy machine."""
     deadline = time.monotonic() + seconds
     while left := processes_of(folder):
         commands = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in left if Path(f"/proc/{pid}").exists()]

@@ -1,6 +1,8 @@
 """One real MLflow server that several drivers and people share, on PostgreSQL where that is installed and on SQLite."""
 
 import multiprocessing
+import os
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +18,7 @@ from tests.record_builders import make_provenance, make_record, make_seed
 from tests.servers import free_port, running, wait_until
 from tests.tracking_helpers import changed
 from tsslbp.storage.records import ModelRecord
-from tsslbp.tracking import LiveLog, import_records, tracked_run, tracking_store, verify
+from tsslbp.tracking import LiveLog, TrackedRun, import_records, tracked_run, tracking_store, verify
 
 pytestmark = pytest.mark.slow
 MODELS = ("digits-mlp", "digits-cnn")
@@ -50,20 +52,29 @@ def record_of(person: str, model: str) -> ModelRecord:
 
 
 def _train(folder: Path, uri: str, model: str, start: Any) -> None:
-    """What one driver does: it logs two seeds that take turns, then their parent."""
+    """What one driver does: it logs two seeds that take turns, then their parent; on a busy machine the server may take its time."""
+    os.environ |= {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5"}
     record = record_of(folder.name, model)
     (folder / f"{model}.safetensors").write_bytes(b"weights of " + folder.name.encode())
     runs = [
         tracked_run(record.model_copy(update={"seeds": ()}), seed.seed, seed.run_id, make_provenance(seed.seed)) for seed in record.seeds
     ]
-    warnings: list[str] = []
     start.wait()
+    try:
+        _log(folder, uri, record, runs)
+    except BaseException:
+        (folder / f"{model}.error").write_text(traceback.format_exc())
+        raise
+
+
+def _log(folder: Path, uri: str, record: ModelRecord, runs: list[TrackedRun]) -> None:
+    warnings: list[str] = []
     with LiveLog(tracking_store(folder, uri), warnings.append, exit_seconds=300) as log:
         for epoch in range(EPOCHS):
             for run, seed in zip(runs, record.seeds, strict=True):
                 log.epoch(run, seed.history[epoch], 100.0)
         for run, seed in zip(runs, record.seeds, strict=True):
-            log.finish(run, seed, {"best.safetensors": folder / f"{model}.safetensors"})
+            log.finish(run, seed, {"best.safetensors": folder / f"{record.model}.safetensors"})
         log.model(record, make_record(seeds=(0, 1))[1])
     assert warnings == []
 
@@ -84,6 +95,7 @@ def trained(server: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str,
     start.set()
     for driver in drivers:
         driver.join(400)
+    assert [error.read_text() for folder in folders.values() for error in folder.glob("*.error")] == []
     assert [driver.exitcode for driver in drivers] == [0] * 4
     return server, folders
 
