@@ -11,12 +11,14 @@ import itertools
 import json
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 _UNSAID = frozenset({"annotation", "returns", "type_comment", "type_params", "type_ignores", "kind", "ctx"})
 """Fields of a tree that decide nothing, or that some versions of Python do not have."""
 
 
+@lru_cache(maxsize=1000)  # asked for every model of a pipeline, and nearly all of them use the same files
 def source_meaning(source: bytes, *, is_index: bool = False) -> str:
     """Return the digest of what a file does, 64 hex digits.
 
