@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from tests.data_builders import Said, event_dataset, image_dataset
-from tests.project import Project
+from tests.in_process import run_stage, train
+from tests.project import MODEL, Project
 from tsslbp.data.digits import idx_bytes
 from tsslbp.data.events import EVENT
 from tsslbp.data.kinds import KINDS, EventKind, Order, check_datasets, fetch, file_names, kind_of, load_split
@@ -57,12 +58,12 @@ def test_an_idx_dataset_with_names_of_its_own_costs_settings_alone(tmp_path, mon
     project.params.write_text(yaml.safe_dump(settings))
     monkeypatch.setenv("TSSLBP_MIRROR", str(tmp_path / "mirror"))
     for stage in ("download", "preprocess"):
-        project.run(stage, "--dataset", "letters")
+        assert run_stage(project.folder, stage, "--dataset", "letters") == 0
     folder = project.folder / "data/processed/letters"
     for split in ("train", "test"):
         np.testing.assert_array_equal(np.load(folder / split / "images.npy")[:, 0], arrays[f"{split}-images"])
         np.testing.assert_array_equal(np.load(folder / split / "labels.npy"), arrays[f"{split}-labels"])
-    project.train()
+    assert train(project.folder, MODEL) == 0
     assert (project.folder / "reports/runs/digits-mlp/metrics.json").exists()
 
 

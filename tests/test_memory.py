@@ -57,7 +57,11 @@ def test_what_does_not_fit_is_told_with_both_numbers(settings: Settings) -> None
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("architecture: 60", "architecture: " + "-".join(["30000"] * 100), r"training needs at least 1,7\d\d\.\d GB of memory, and there are"),
+        (
+            "architecture: 60",
+            "architecture: " + "-".join(["30000"] * 100),
+            r"training needs at least 1,7\d\d\.\d GB of memory, and there are",
+        ),
         ("device: auto", "device: cuda:99", r"execution\.device: got 'cuda:99', but PyTorch sees \d+ CUDA devices"),
         ("threads: 1", "threads: 3000", r"execution\.threads: got 3000 \(int\); allowed: 256 or less"),
     ],
