@@ -23,7 +23,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup repository digest quickstart test test-slow test-all lint repro recipes ablation raster report ui quickstart-ui plan bench lock
+.PHONY: help setup repository digest quickstart test test-slow test-all lint repro recipes ablation raster verify report ui quickstart-ui plan bench lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -87,6 +87,10 @@ ablation: $(READY) repository ## run the study: what does each part of the metho
 
 raster: $(READY) ## compute what the report's picture of one N-MNIST recording shows
 	python -m stages.raster
+
+verify: $(READY) repository ## test the networks in git on the official data and compare them with the records, in seconds
+	@stages="$$(python -m stages.verify --stages)"; if [ -n "$$stages" ]; then dvc repro --quiet $$stages; fi
+	@python -m stages.verify
 
 plan: $(READY) ## measure what make repro would cost on this machine
 	python -m stages.plan
