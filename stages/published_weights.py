@@ -4,7 +4,6 @@ import configparser
 from pathlib import Path
 
 from tsslbp.settings import Settings
-from tsslbp.storage.checkpoints import CheckpointError
 from tsslbp.storage.files import checksum, whole_file
 from tsslbp.storage.records import ModelRecord, Provenance
 
@@ -34,6 +33,7 @@ def publish_weights(settings: Settings, key: str, record: ModelRecord, provenanc
         WriteError: the file cannot be written.
     """
     from tsslbp.report.rows import make_rows
+    from tsslbp.storage.checkpoints import CheckpointError
 
     row = next(row for row in make_rows(settings, {key: (record, provenance)}) if row.model == key)
     if settings.base is not None or key not in settings.published or not row.follows_protocol:

@@ -85,9 +85,9 @@ def _products(origin: "SeedProvenance") -> Literal["auto", "onednn", "blas"]:
     """The library of the products that the record names, where it is here."""
     from tsslbp.method.products import onednn_is_there
 
-    if origin.products == "blas" or (origin.products == "onednn" and onednn_is_there()):
-        return origin.products
-    return "auto"
+    if origin.products == "blas":
+        return "blas"
+    return "onednn" if origin.products == "onednn" and onednn_is_there() else "auto"
 
 
 def _changes(model: "ModelRun", found: "Run") -> list[str]:
