@@ -9,7 +9,7 @@ PORT ?= 5000
 JOBS ?= 1
 VENV := .venv
 # What requirements.lock holds beside the library: all extras of pyproject.toml but bench.
-EXTRAS := pipeline,dev
+EXTRAS := pipeline,export,dev
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 JAX_VENV := .venv-jax
