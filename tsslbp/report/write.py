@@ -22,7 +22,7 @@ def write_reports(
     studies: Studies = NO_STUDIES,
     repository: str | None = None,
 ) -> None:
-    """Write results.csv, results.md, results.tex, results.html, figures/*.png and, for a pipeline with studies, ablation.csv.
+    """Write results.csv, results.md, results.tex, results.html, confusion.csv, figures/*.png and, for a pipeline with studies, ablation.csv.
 
     Args:
         experiment: its name.
@@ -42,6 +42,7 @@ def write_reports(
     write_text(folder / "results.md", texts.results_markdown(rows, studies))
     write_text(folder / "results.tex", texts.results_tex(rows, studies))
     write_text(folder / "results.html", results_page(experiment, rows, pictures, studies, repository))
+    write_text(folder / "confusion.csv", texts.confusion_csv(rows, runs))
     if studies.ablation:
         write_text(folder / "ablation.csv", texts.ablation_csv(studies))
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsslbp.settings import digest
-from tsslbp.storage.records import ModelRecord, SeedRecord, metrics
+from tsslbp.storage.records import ModelRecord, SeedRecord
+from tsslbp.storage.summary import metrics
 from tsslbp.tracking import artifacts, mlflow_runs, models
 from tsslbp.tracking.epoch_metrics import Measured
 from tsslbp.tracking.experiments import experiment_id
@@ -119,7 +120,7 @@ def finish_model(
         context: what else is known of the model.
     """
     client, parent = connection.client, seeds[0].run.parent()
-    values = {name: float(value) for name, value in metrics(record).items() if isinstance(value, float | int)}
+    values = {name: value for name, value in metrics(record).items() if value is not None}
     values |= {"finished_seeds": float(len(record.seeds)), **context.metrics}
     contents = digest([[seed.contents for seed in seeds], list(failures), dict(context.metrics), dict(context.tags)])
     experiment = experiment_id(connection, record.experiment)
