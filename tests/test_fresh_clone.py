@@ -74,7 +74,10 @@ def test_a_clone_makes_every_file_again(clone: Path, tmp_path_factory: pytest.Te
         "firing-fashion-mlp",
         "raster",
     }
-    assert {name for name in first if name.startswith("figures/")} == {f"figures/{name}.png" for name in figures}
+    assert {name for name in first if name.startswith("figures/")} == {
+        "figures/recording.gif",
+        *(f"figures/{name}.png" for name in figures),
+    }
 
 
 def test_mlflow_has_the_runs_of_the_studies_in_experiments_of_their_own(clone: Path) -> None:
