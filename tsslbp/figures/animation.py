@@ -65,8 +65,8 @@ def _frames(shown: Raster) -> Iterator[Image.Image]:
             layer.set_data(each[step])
         classes(step)
         figure.suptitle(f"{(step + 1) * shown.step_ms:.0f} of {len(output) * shown.step_ms:.0f} ms", x=0.01, ha="left", fontsize=9)
-        canvas.draw()
-        yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+        canvas.draw()  # type: ignore[no-untyped-call]
+        yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())  # type: ignore[no-untyped-call]
 
 
 def _panel(axes: Axes, title: str, picture: NDArray[np.uint8], colors: ListedColormap) -> AxesImage:
@@ -98,7 +98,7 @@ class _scores:  # noqa: N801 - used as a function
 
 def sensor_frames(shown: Raster) -> NDArray[np.uint8]:
     """The binned events: (T, height, width) of 0, nothing; 1, OFF; 2, ON."""
-    steps = len(next(reversed(shown.layers.values())))
+    steps = len(list(shown.layers.values())[-1])
     side = int(max(shown.raw["x"].max(initial=0), shown.raw["y"].max(initial=0), shown.binned[:, 2:].max(initial=0))) + 1
     frames = np.zeros((steps, side, side), np.uint8)
     step, polarity, row, column = shown.binned[shown.binned[:, 0] < steps].T

@@ -39,7 +39,7 @@ def confusion_csv(rows: Sequence[ResultRow], runs: Mapping[str, Run]) -> str:
     writer.writerow(["model", "true_class", "taken_for", "samples"])
     for row in rows:
         matrices = [seed.confusion for seed in runs[row.model][0].seeds if seed.confusion] if row.model in runs else []
-        counts = np.sum(matrices, axis=0, dtype=np.int64) if matrices else np.zeros((0, 0), np.int64)
+        counts = np.array(matrices, np.int64).sum(axis=0) if matrices else np.zeros((0, 0), np.int64)
         names = row.class_names or [str(index) for index in range(len(counts))]
         writer.writerows([row.model, names[true], names[taken], count] for (true, taken), count in np.ndenumerate(counts))
     return text.getvalue()
