@@ -52,8 +52,11 @@ repository:
 digest: $(READY) ## write what the method's code means to meaning.json, which every training depends on
 	for file in params.yaml quickstart/params.yaml studies/*/params.yaml; do python -m stages.digest --params $$file; done
 
+# What it makes, git ignores, and DVC refuses a lock file that git ignores. So that one waits under another name between two runs, and
+# the checkout stays as it was.
 quickstart: $(READY) repository ## run the whole pipeline on embedded data, in minutes
-	dvc repro quickstart/dvc.yaml
+	@if [ ! -e quickstart/dvc.lock ] && [ -e quickstart/.dvc.lock ]; then mv quickstart/.dvc.lock quickstart/dvc.lock; fi
+	@trap 'if [ -e quickstart/dvc.lock ]; then mv quickstart/dvc.lock quickstart/.dvc.lock; fi' EXIT; dvc repro quickstart/dvc.yaml
 	@python -m stages.report --params quickstart/params.yaml --show
 	@echo "Open quickstart/reports/results.html for tables and figures, or browse the runs with: make quickstart-ui"
 

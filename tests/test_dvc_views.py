@@ -96,3 +96,17 @@ def test_dvcs_table_of_metrics_fits_120_columns():
     lines = dvc("metrics", "show").splitlines()
     assert len(lines) > 20
     assert max(map(len, lines)) <= 120
+
+
+def test_what_the_quickstart_makes_is_not_seen_by_git_and_dvc_may_keep_its_lock_file():
+    """`make quickstart` puts the lock file out of sight when DVC is done: DVC refuses one that git ignores."""
+
+    def ignored(path: str) -> bool:
+        return subprocess.run(["git", "check-ignore", "--quiet", path], cwd=ROOT, check=False).returncode == 0
+
+    settings = load_settings(ROOT / "quickstart/params.yaml")
+    made = [settings.folders.reports / "results.html", settings.folders.runs / "digits-mlp/record.json", settings.folders.data / "raw"]
+    assert all(ignored(str(path)) for path in (*made, "quickstart/.dvc.lock"))
+    assert not ignored("quickstart/dvc.lock")
+    lines = subprocess.run(["make", "--dry-run", "quickstart"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "mv quickstart/dvc.lock quickstart/.dvc.lock" in lines
