@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from stages.output import unfailing_output
+from stages.published_weights import weights_path
 from tsslbp.limits import usable_cores
 from tsslbp.settings import Execution, Settings, SettingsError, load_settings
 from tsslbp.storage.files import WriteError
@@ -128,9 +129,13 @@ def worker_count(execution: Execution) -> int:
 
 
 def weights_of(settings: Settings, key: str, seed: int) -> dict[str, Path]:
-    """The weights files of a finished seed, by the names that MLflow knows them by."""
+    """The weights files of a finished seed, by the names that MLflow knows them by; in a clone, the network in git is one of them."""
     folder = settings.folders.checkpoints / key
-    return {f"{which}.safetensors": folder / f"seed-{seed}-{which}.safetensors" for which in ("best", "final")}
+    files = {f"{which}.safetensors": folder / f"seed-{seed}-{which}.safetensors" for which in ("best", "final")}
+    in_git = weights_path(settings, key)
+    if seed == settings.seeds_of(key)[0] and in_git.exists() and not files["best.safetensors"].exists():
+        files["best.safetensors"] = in_git
+    return files
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

@@ -1,4 +1,4 @@
-"""What MLflow's run of a model shows beside its record: the published numbers, the report's verdict, and the files that say what was run."""
+"""What MLflow's run of a model shows beside its record: the published numbers, the report's verdict, the data's shape, and files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,5 +28,6 @@ def model_context(settings: Settings, params: Path, key: str, verdict: str = NOT
         protocol_epochs=published.epochs if published else None,
         metrics={f"published_{name}": value for name, value in numbers.items() if value is not None},
         tags={"verdict": verdict},
+        dataset=settings.dataset_of(key),
         files=(params,) if verdict == NOT_JUDGED else (params, params.parent / "dvc.lock"),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stages.common import only_training, run, stage_name
 from stages.conditions import departures
+from stages.published_weights import publish_weights, remote_advice
 from tsslbp.settings import Settings
 from tsslbp.storage.records import FINISHED, publish_record, read_record, write_record
 
@@ -41,8 +42,10 @@ def _publish(settings: Settings, key: str, params: Path) -> None:
             f"{finished.parent}: was trained with other conditions than there are now: {', '.join(different)}. `dvc repro {train}` trains first; "
             f"with --single-item name both: `dvc repro --single-item {stage_name('fit', params, key)} {train}`"
         )
-    record, _ = publish_record(finished, settings.folders.runs / key)
+    record, provenance = publish_record(finished, settings.folders.runs / key)
     print(f"written: {settings.folders.runs / key}, {len(record.seeds)} seeds")
+    if done := publish_weights(settings, key, record, provenance):
+        print(done)
 
 
 def _record_so_far(settings: Settings, key: str, params: Path) -> None:
@@ -74,30 +77,14 @@ def _record_so_far(settings: Settings, key: str, params: Path) -> None:
 
 
 def _evaluate(settings: Settings, key: str, path: Path) -> None:
-    from tsslbp.experiment import ModelRun
-    from tsslbp.method.build import load_network
-    from tsslbp.method.numerics import prepare_device
-    from tsslbp.method.step import evaluate
+    from stages.evaluation import evaluate_weights
 
-    device = prepare_device(settings.execution)
-    network = load_network(path).to(device)
-    _check_network(settings, key, path)
-    model = ModelRun.open(settings, key, device)
-    result = evaluate(network, model.splits.test.in_order())
+    if not path.exists():
+        raise ValueError(f"--evaluate {path}: there is no such file{remote_advice()}")
+    model, result = evaluate_weights(settings, key, path)
     subset = f" (NOT the official data: {'; '.join(model.data.subset)})" if model.data.subset else ""
     print(f"{path}: {result.accuracy:.2f} % of {model.data.test_samples:,} test samples of {model.data.title}{subset}")
     print("firing rates of the layers: " + ", ".join(f"{rate:.4f}" for rate in result.firing_rates))
-
-
-def _check_network(settings: Settings, key: str, path: Path) -> None:
-    """Raise a ValueError where a weights file is of another network than the model's."""
-    from tsslbp.method.build import NETWORK, network_options
-    from tsslbp.storage.checkpoints import load_weights
-
-    found = load_weights(path)[1][NETWORK]
-    wanted = network_options(settings.model(key), settings.recipe_of(key), settings.dataset_of(key))
-    if different := [f"{name} {found.get(name)} in place of {value}" for name, value in wanted.items() if found.get(name) != value]:
-        raise ValueError(f"{path}: is of another network than {key} has now: {', '.join(different)}")
 
 
 if __name__ == "__main__":

@@ -98,5 +98,5 @@ def test_equal_weights_are_equal_files(tmp_path):
 
 
 def test_missing_weights_say_how_to_get_them(tmp_path):
-    with pytest.raises(CheckpointError, match="dvc pull"):
+    with pytest.raises(CheckpointError, match="train the model again"):
         load_weights(tmp_path / "none.safetensors")

@@ -17,7 +17,7 @@ from tsslbp.settings import load_settings
 ROOT = Path(__file__).parents[1]
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-REQUIRED = {"reproduce", "method", "extending", "speed", "deviations", "guarantees", "findings"}
+REQUIRED = {"reproduce", "networks", "method", "extending", "speed", "deviations", "guarantees", "findings"}
 
 
 def found(pattern: str) -> list[tuple[str, str]]:

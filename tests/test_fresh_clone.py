@@ -27,7 +27,7 @@ def tracked(*paths: str) -> list[Path]:
 
 def is_generated(path: Path) -> bool:
     """Whether the report stage writes this file of reports/."""
-    return path.parts[1].startswith(("results.", "ablation.csv", "figures"))
+    return path.parts[1].startswith(("results.", "ablation.csv", "confusion.csv", "figures"))
 
 
 @pytest.fixture
@@ -59,7 +59,9 @@ def test_a_clone_makes_every_file_again(clone: Path, tmp_path_factory: pytest.Te
     assert run_stage(clone, "report") == 0
     first = files(clone / "reports")
     other = tmp_path_factory.mktemp("clone") / "of another name"
-    shutil.copytree(clone, other, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", "results.*", "ablation.csv", "figures"))
+    shutil.copytree(
+        clone, other, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", "results.*", "ablation.csv", "confusion.csv", "figures")
+    )
     shutil.copy(empty_database, other / "mlflow.db")
     assert run_stage(other, "report") == 0
     assert files(other / "reports") == first
@@ -72,7 +74,10 @@ def test_a_clone_makes_every_file_again(clone: Path, tmp_path_factory: pytest.Te
         "firing-fashion-mlp",
         "raster",
     }
-    assert {name for name in first if name.startswith("figures/")} == {f"figures/{name}.png" for name in figures}
+    assert {name for name in first if name.startswith("figures/")} == {
+        "figures/recording.gif",
+        *(f"figures/{name}.png" for name in figures),
+    }
 
 
 def test_mlflow_has_the_runs_of_the_studies_in_experiments_of_their_own(clone: Path) -> None:
@@ -95,7 +100,9 @@ def test_the_committed_report_is_the_one_that_the_committed_records_give(tmp_pat
     base = load_settings(tmp_path / "params.yaml")
     found = gather(tmp_path / "params.yaml", base, tmp_path)
     shutil.copytree(
-        tmp_path / "reports", tmp_path / "again", ignore=shutil.ignore_patterns("runs", "studies", "results.*", "ablation.csv", "figures")
+        tmp_path / "reports",
+        tmp_path / "again",
+        ignore=shutil.ignore_patterns("runs", "studies", "results.*", "ablation.csv", "confusion.csv", "figures"),
     )
     link = repository_link(ROOT, base.folders.reports)
     write_reports(base.experiment, found.rows, found.runs, tmp_path / "again", found.studies, link)

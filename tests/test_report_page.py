@@ -180,7 +180,7 @@ def test_the_same_records_give_the_same_files(project, monkeypatch):
         write_reports(protocol.experiment, make_rows(protocol, runs), runs, project / name)
     files = sorted(path.relative_to(project / "one") for path in (project / "one").rglob("*") if path.is_file())
     assert {str(path) for path in files} == {
-        *("results.csv", "results.html", "results.md", "results.tex", "figures/comparison.png"),
+        *("results.csv", "results.html", "results.md", "results.tex", "confusion.csv", "figures/comparison.png"),
         *(f"figures/{kind}-fashion-mlp.png" for kind in ("learning", "confusion", "firing")),
     }
     for path in files:

@@ -12,6 +12,7 @@ import yaml
 
 from stages.plan import stage_name
 from tests.project import MODEL, ROOT, small_settings
+from tsslbp.storage.records import read_record
 
 pytestmark = pytest.mark.slow
 
@@ -84,8 +85,8 @@ def test_a_study_runs_its_own_models_on_the_data_of_its_base(copy: Copy) -> None
     assert "Running stage 'preprocess@digits'" in copy.output
     assert "Running stage 'studies/recipes/dvc.yaml:train@once'" in copy.output
     assert f"train@{MODEL}'" not in copy.output and "Running stage 'report'" not in copy.output
-    metrics = json.loads((copy.folder / "reports/studies/recipes/runs/once/metrics.json").read_text())
-    assert {seed: found["epochs"] for seed, found in metrics["seeds"].items()} == {"1": 2}
+    record, _ = read_record(copy.folder / "reports/studies/recipes/runs/once")
+    assert {seed.seed: len(seed.history) for seed in record.seeds} == {1: 2}
     assert (copy.folder / "checkpoints/studies/recipes/once/seed-1-best.safetensors").exists()
     assert not list(copy.folder.glob("studies/**/mlflow.db"))
 

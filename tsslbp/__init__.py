@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
-    from tsslbp import architecture, data, engines, figures, method, report, settings, storage, tracking
+    from tsslbp import architecture, data, engines, export, figures, method, report, settings, storage, tracking
     from tsslbp.method.build import load_network
     from tsslbp.method.losses.count import CountLoss
     from tsslbp.method.losses.kernel import KernelLoss
@@ -40,6 +40,7 @@ __all__ = [
     "data",
     "engines",
     "evaluate",
+    "export",
     "figures",
     "lif",
     "load_network",

@@ -1,13 +1,18 @@
-"""The report as results.md, results.tex, results.csv and ablation.csv.
+"""The report as results.md, results.tex, results.csv, ablation.csv and confusion.csv.
 
 The same rows give the same bytes. The CSVs hold full precision; the others show two decimals, like the published tables.
 """
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from tsslbp.report.answers import WHAT, answer, run_commits, run_dates
 from tsslbp.report.document import Section, sections
 from tsslbp.report.escape import escape_markdown
+from tsslbp.report.origin import Run
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.studies.findings import NO_STUDIES, Studies
 from tsslbp.report.tables.comparisons import ABLATION
@@ -25,6 +30,19 @@ def results_csv(rows: Sequence[ResultRow], studies: Studies = NO_STUDIES) -> str
 def ablation_csv(studies: Studies) -> str:
     """One line per variant; accuracies in percent and differences in points, empty where there is no number."""
     return csv_table(ABLATION, studies.ablation)
+
+
+def confusion_csv(rows: Sequence[ResultRow], runs: Mapping[str, Run]) -> str:
+    """One line per model, true class and predicted class: test samples after the last epoch, all seeds together; for `dvc plots`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["model", "true_class", "taken_for", "samples"])
+    for row in rows:
+        matrices = [seed.confusion for seed in runs[row.model][0].seeds if seed.confusion] if row.model in runs else []
+        counts = np.array(matrices, np.int64).sum(axis=0) if matrices else np.zeros((0, 0), np.int64)
+        names = row.class_names or [str(index) for index in range(len(counts))]
+        writer.writerows([row.model, names[true], names[taken], count] for (true, taken), count in np.ndenumerate(counts))
+    return text.getvalue()
 
 
 def results_markdown(rows: Sequence[ResultRow], studies: Studies = NO_STUDIES) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tsslbp.figures import animation
 from tsslbp.figures.raster import Raster
 from tsslbp.figures.raster_file import FILE_NAME, load_raster
 from tsslbp.report import texts
@@ -22,7 +23,7 @@ def write_reports(
     studies: Studies = NO_STUDIES,
     repository: str | None = None,
 ) -> None:
-    """Write results.csv, results.md, results.tex, results.html, figures/*.png and, for a pipeline with studies, ablation.csv.
+    """Write results.csv, results.md, results.tex, results.html, confusion.csv, figures/* and, for a pipeline with studies, ablation.csv.
 
     Args:
         experiment: its name.
@@ -32,16 +33,21 @@ def write_reports(
         studies: as `findings.make_studies` gives them.
         repository: where the code is, for a link: a URL or a path from `folder` on.
     """
-    pictures = draw_pictures(rows, runs, studies, _raster(folder))
+    raster = _raster(folder)
+    pictures = draw_pictures(rows, runs, studies, raster)
     # without runs there are no pictures, but the pipeline expects the folder
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     for picture in (picture for group in pictures.values() for picture in group):
         with whole_file(folder / "figures" / f"{picture.name}.png") as partial:
             partial.write_bytes(picture.png)
+    if raster is not None and raster.layers:
+        with whole_file(folder / "figures" / animation.NAME) as partial:
+            partial.write_bytes(animation.draw_animation(raster))
     write_text(folder / "results.csv", texts.results_csv(rows, studies))
     write_text(folder / "results.md", texts.results_markdown(rows, studies))
     write_text(folder / "results.tex", texts.results_tex(rows, studies))
     write_text(folder / "results.html", results_page(experiment, rows, pictures, studies, repository))
+    write_text(folder / "confusion.csv", texts.confusion_csv(rows, runs))
     if studies.ablation:
         write_text(folder / "ablation.csv", texts.ablation_csv(studies))
 

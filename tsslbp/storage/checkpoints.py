@@ -128,7 +128,7 @@ def load_weights(path: Path) -> tuple[Weights, dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a dict
     except (OSError, ValueError, RecursionError, safetensors.SafetensorError) as error:
         raise CheckpointError(
-            f"weights {path}: cannot be read ({_first_line(error)}); train the model, or fetch the file with `dvc pull`"
+            f"weights {path}: cannot be read ({_first_line(error)}); restore the file, or train the model again"
         ) from None
 
 

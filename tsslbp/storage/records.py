@@ -1,6 +1,6 @@
 """What a training run measured, as files in git: `reports/runs/<model>/`.
 
-- `metrics.json`: the accuracies, for `dvc metrics show`;
+- `metrics.json`: the accuracies that `dvc metrics show` lists;
 - `history.csv`: a row per seed and epoch;
 - `record.json`: settings, data, run ids, confusion matrices and checksums of the weights;
 - `provenance.json`: when, where and with what it ran.
@@ -12,7 +12,6 @@ import csv
 import hashlib
 import io
 import json
-import statistics
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tsslbp.storage.files import whole_file
+from tsslbp.storage.summary import shown_metrics
 
 HISTORY_SHA256 = "history_sha256"
 RECORD_FILES = ("metrics.json", "history.csv", "provenance.json", "record.json")
@@ -163,7 +163,7 @@ def write_record(folder: Path, record: ModelRecord, provenance: Provenance) -> N
     history = _history_csv(record)
     stored = record.model_dump(mode="json", exclude={"seeds": {"__all__": {"history"}}})
     texts = {
-        "metrics.json": _json(metrics(record)),
+        "metrics.json": _json(shown_metrics(record)),
         "history.csv": history,
         "provenance.json": _json(provenance.model_dump(mode="json")),
         "record.json": _json({**stored, HISTORY_SHA256: hashlib.sha256(history.encode()).hexdigest()}),
@@ -179,7 +179,8 @@ def publish_record(source: Path, target: Path) -> tuple[ModelRecord, Provenance]
         WriteError: a file cannot be written.
     """
     found = read_record(source)
-    _write_files(target, {name: (source / name).read_bytes() for name in RECORD_FILES})
+    contents = {name: (source / name).read_bytes() for name in RECORD_FILES}
+    _write_files(target, contents | {"metrics.json": _json(shown_metrics(found[0])).encode()})  # as it is shown today
     return found
 
 
@@ -220,21 +221,6 @@ def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
 def _text_sha256(path: Path) -> str:
     """The checksum of a text file with the line ends that it was written with; a checkout may have made others of them."""
     return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
-
-
-def metrics(record: ModelRecord) -> dict[str, Any]:
-    """The accuracies of a model in percent, as `dvc metrics show` lists them; stddev (n-1) only from two seeds on."""
-    values: dict[str, Any] = {}
-    for name in ("best", "final"):
-        accuracies = [getattr(seed, name) for seed in record.seeds]
-        values[f"{name}_mean"] = statistics.fmean(accuracies) if accuracies else None
-        values[f"{name}_std"] = statistics.stdev(accuracies) if len(accuracies) > 1 else None
-        values[f"{name}_max"] = max(accuracies, default=None)
-    values["seeds"] = {
-        str(seed.seed): {"best": seed.best, "best_epoch": seed.best_epoch, "final": seed.final, "epochs": len(seed.history)}
-        for seed in record.seeds
-    }
-    return values
 
 
 def _history_csv(record: ModelRecord) -> str:

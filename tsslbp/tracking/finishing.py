@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsslbp.settings import digest
-from tsslbp.storage.records import ModelRecord, SeedRecord, metrics
-from tsslbp.tracking import artifacts, mlflow_runs
+from tsslbp.storage.records import ModelRecord, SeedRecord
+from tsslbp.storage.summary import metrics
+from tsslbp.tracking import artifacts, mlflow_runs, models
 from tsslbp.tracking.epoch_metrics import Measured
 from tsslbp.tracking.experiments import experiment_id
 from tsslbp.tracking.store import Connection, locked
@@ -36,6 +37,7 @@ class Finished:
         epochs: the history of `record`, with times.
         weights: names, such as "best.safetensors", and the files; those that do not exist are passed over.
         failed: why the run ended early; None where it did not.
+        sample: what a model of the weights takes; None: no model is logged.
     """
 
     run: TrackedRun
@@ -44,6 +46,7 @@ class Finished:
     epochs: Sequence[Measured]
     weights: Mapping[str, Path] = field(default_factory=dict)
     failed: str | None = None
+    sample: models.Sample | None = None
 
     @property
     def ended(self) -> int:
@@ -78,7 +81,11 @@ def finish_seed(connection: Connection, finished: Finished, replace: bool) -> No
     # Files are sent without the lock: they may be large, and sending them twice does no harm.
     artifacts.send_pictures(client, run, finished.run.name, record, again=run.data.tags.get(LOGGED) != finished.contents)
     weights = f"{record.best_weights_sha256} {record.final_weights_sha256}"
-    artifacts.send_weights(client, run, finished.weights, again=run.data.tags.get(WEIGHTS) != weights)
+    new = run.data.tags.get(WEIGHTS) != weights
+    artifacts.send_weights(client, run, finished.weights, again=new)
+    best = finished.weights.get(models.WEIGHTS)
+    if finished.sample is not None and best is not None and best.is_file():
+        models.send_model(client, run, best, finished.sample, again=new)
     tags = {**finished.run.tags, "mlflow.parentRunId": parent.info.run_id, LOGGED: finished.contents}
     if any(path.is_file() for path in finished.weights.values()):
         tags[WEIGHTS] = weights
@@ -113,7 +120,7 @@ def finish_model(
         context: what else is known of the model.
     """
     client, parent = connection.client, seeds[0].run.parent()
-    values = {name: float(value) for name, value in metrics(record).items() if isinstance(value, float | int)}
+    values = {name: value for name, value in metrics(record).items() if value is not None}
     values |= {"finished_seeds": float(len(record.seeds)), **context.metrics}
     contents = digest([[seed.contents for seed in seeds], list(failures), dict(context.metrics), dict(context.tags)])
     experiment = experiment_id(connection, record.experiment)
@@ -125,6 +132,17 @@ def finish_model(
     artifacts.send_files(client, run, context.files)
     tags = {**parent.tags, **context.tags, LOGGED: contents, DESCRIPTION: _description(record, context)}
     _set_outcome(client, run, tags, "; ".join(failures), max(seed.ended for seed in seeds))
+    if parent.title == record.model:  # not an experiment with fewer epochs
+        _register_best(connection, experiment, record, seeds)
+
+
+def _register_best(connection: Connection, experiment: str, record: ModelRecord, seeds: Sequence[Finished]) -> None:
+    """Register the model of the best seed, the first of them where several are equal."""
+    best = max(seeds, key=lambda seed: seed.record.best)
+    run = mlflow_runs.find(connection, experiment, best.run.run_id)
+    if run is not None and best.sample is not None:
+        name = models.registered_name(record.experiment, record.model, connection.checkout)
+        models.register(connection, name, run, best.record, describe(record))
 
 
 def _description(record: ModelRecord, context: ModelContext) -> str:

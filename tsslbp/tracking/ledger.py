@@ -13,6 +13,7 @@ from tsslbp.tracking.epoch_metrics import Measured
 from tsslbp.tracking.experiments import experiment_id, renew_views
 from tsslbp.tracking.faults import TrackingError
 from tsslbp.tracking.finishing import Finished, finish_model, finish_seed
+from tsslbp.tracking.models import Sample
 from tsslbp.tracking.store import Connection, Store, connect, explained
 from tsslbp.tracking.tracked_run import NO_CONTEXT, ModelContext, tracked_run
 
@@ -113,7 +114,8 @@ def _finished(record: ModelRecord, seed: SeedRecord, origin: SeedProvenance | No
         for epoch, elapsed, duration in zip(seed.history, accumulate(seconds), seconds, strict=False)
     ]
     run = tracked_run(record, seed.seed, seed.run_id, origin, context)
-    return Finished(run, seed, started, epochs, weights(record.model, seed.seed), origin.failed)
+    sample = Sample(context.dataset, record.settings["time_steps"]) if context.dataset else None
+    return Finished(run, seed, started, epochs, weights(record.model, seed.seed), origin.failed, sample)
 
 
 def accuracies(store: Store, experiment: str, run_ids: Sequence[str]) -> "pd.DataFrame":

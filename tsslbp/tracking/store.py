@@ -188,10 +188,11 @@ def _follow_move(database: Path, artifacts: str) -> None:
         )
         for (old,) in found.fetchall():
             connection.execute("UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (artifacts, old))
-            connection.execute(
-                "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE substr(artifact_uri, 1, ?) = ?",
-                (artifacts, len(old) + 1, len(old) + 1, f"{old}/"),
-            )
+            for table, column in (("runs", "artifact_uri"), ("model_versions", "source"), ("model_versions", "storage_location")):
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608 - none of it is a user's
+                    (artifacts, len(old) + 1, len(old) + 1, f"{old}/"),
+                )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tsslbp.settings import digest
+from tsslbp.settings import Dataset, digest
 from tsslbp.storage.records import DataRecord, ModelRecord, SeedProvenance
 
 LONGEST_VALUE = 5000
@@ -24,12 +24,14 @@ class ModelContext:
         metrics: numbers to compare with, such as `published_mean`.
         tags: words, such as the `verdict`.
         files: kept as artifacts in the state in which they are when they are logged first; those that do not exist are passed over.
+        dataset: how the samples are shaped and scaled, which makes models of the weights; None: none are made.
     """
 
     protocol_epochs: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    dataset: Dataset | None = None
 
 
 NO_CONTEXT = ModelContext()

@@ -1,0 +1,119 @@
+"""The networks in git: training publishes them with its record, and `stages.verify` finds those that are not what the record says."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages import published_weights
+from stages.published_weights import publish_weights, remote_advice
+from tests.in_process import run_stage
+from tests.project import MODEL, Project
+from tsslbp.settings import load_settings
+from tsslbp.storage.checkpoints import load_weights, save_weights
+from tsslbp.storage.files import checksum
+from tsslbp.storage.records import read_record
+
+PUBLISHED = f"published: {{{MODEL}: {{mean: 90.0, std: 0.1, best: 91.0, runs: 2, epochs: 3}}}}"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, empty_database):
+    """A project whose one row was run in full: two seeds of three epochs."""
+    project = Project(tmp_path_factory.mktemp("verify") / "project", empty_database)
+    project.change("published: {}", PUBLISHED)
+    project.prepare()
+    project.output = project.train()
+    return project
+
+
+@pytest.fixture
+def project(trained, tmp_path):
+    """A copy of it."""
+    shutil.copytree(trained.folder, tmp_path / "project")
+    return tmp_path / "project"
+
+
+def weights(folder: Path) -> Path:
+    return folder / f"reports/weights/{MODEL}.safetensors"
+
+
+def test_a_row_that_was_run_in_full_has_its_first_seeds_best_network_in_git(trained):
+    assert "the network of seed 0 at its best epoch" in trained.output
+    assert weights(trained.folder).read_bytes() == (trained.folder / f"checkpoints/{MODEL}/seed-0-best.safetensors").read_bytes()
+
+
+def test_it_gives_the_recorded_accuracy_to_the_last_sample_where_nothing_changed(project, capsys):
+    assert run_stage(project, "verify") == 0
+    best = read_record(project / "reports/runs" / MODEL)[0].seeds[0].best
+    assert f"{MODEL}: {best:.2f} % of 360 test samples" in (out := capsys.readouterr().out)
+    assert "equal to the record\n" in out
+
+
+def test_a_network_of_another_seed_is_found(project, capsys):
+    shutil.copy(project / f"checkpoints/{MODEL}/seed-1-best.safetensors", weights(project))
+    assert run_stage(project, "verify") == 1
+    assert f"is not the network of seed 0 that the record of {MODEL} names" in capsys.readouterr().err
+
+
+def test_an_accuracy_that_is_not_the_records_is_found(project, capsys):
+    """A network of nothing but zeros, whose checksum somebody wrote into the record."""
+    seed = read_record(project / f"reports/runs/{MODEL}")[0].seeds[0]
+    stored, metadata = load_weights(weights(project))
+    save_weights(weights(project), {name: torch.zeros_like(weight) for name, weight in stored.items()}, metadata)
+    record = project / f"reports/runs/{MODEL}/record.json"
+    record.write_text(record.read_text().replace(seed.best_weights_sha256, checksum(weights(project), "sha256")))
+    assert run_stage(project, "verify") == 1
+    assert f"samples from the record's {seed.best:.2f} %, 0 are allowed" in capsys.readouterr().err
+
+
+def test_a_row_without_a_network_says_why(project, capsys):
+    weights(project).unlink()
+    assert run_stage(project, "verify") == 0
+    assert f"{MODEL}: no network in git; its weights were not kept" in capsys.readouterr().out
+    shutil.rmtree(project / "reports/runs" / MODEL)
+    assert run_stage(project, "verify") == 0
+    assert f"{MODEL}: no network in git; the row was not run" in capsys.readouterr().out
+
+
+def test_the_stages_that_bring_its_data_are_printed_for_make(project, capsys):
+    assert run_stage(project, "verify", "--stages") == 0
+    assert capsys.readouterr().out == "preprocess@digits\n"
+
+
+def published(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    monkeypatch.chdir(folder)
+    weights(folder).unlink()
+    return publish_weights(load_settings(Path("params.yaml")), MODEL, *read_record(folder / "reports/runs" / MODEL))
+
+
+def test_a_row_that_was_not_run_in_full_has_none(project, monkeypatch):
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("runs: 2", "runs: 3"))
+    assert published(project, monkeypatch) is None
+    assert not weights(project).exists()
+
+
+def test_a_network_too_large_for_git_stays_out_of_it(project, monkeypatch):
+    monkeypatch.setattr(published_weights, "LARGEST", 1000)
+    assert "attach it to a release" in (published(project, monkeypatch) or "")
+    assert not weights(project).exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "advised"),
+    [
+        ("config", "[core]\n    analytics = false\n", False),
+        ("config", "['remote \"storage\"']\n    url = /data\n", True),
+        ("config.local", '[remote "storage"]\n    url = s3://bucket/%20\n', True),
+    ],
+)
+def test_dvc_pull_is_advised_only_where_there_is_a_remote(tmp_path, file, text, advised):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / file).write_text(text)
+    assert ("dvc pull" in remote_advice(tmp_path)) == advised
+
+
+def test_there_is_no_such_advice_outside_of_dvc(tmp_path):
+    assert remote_advice(tmp_path) == ""
