@@ -1,0 +1,193 @@
+"""A Ray cluster as the driver sees it: reached or started, asked which nodes it has, and watched, since Ray waits for ever for a lost head.
+
+Whatever the project knows of Ray is here; `ray.py` decides what its workers do.
+"""
+
+import logging
+import platform
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Set
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+
+from tsslbp.engines.capacity import Need
+from tsslbp.engines.jobs import EngineError
+
+HEAD_SECONDS = 15
+"""So long a head may be silent. Ray itself would wait a minute and then end this process in the middle of whatever it does."""
+CHECK_SECONDS = 2
+"""Seconds between two looks at head and own node."""
+NODE_SECONDS = 4
+"""So long a node that has lost a worker may take to be called dead; a node that was killed takes one second."""
+_ROOT = Path(__file__).parents[2]
+_MAIN_ARENA = {"MALLOC_ARENA_MAX": "1"}
+"""The C library keeps freed blocks for the next step only in its main arena (`system.keep_large_blocks`); a worker trains in a thread."""
+
+
+@dataclass
+class RayCluster:
+    """A connection to a cluster.
+
+    Attributes:
+        head: address of its head.
+        own_node: what Ray calls the node of this process.
+        is_ours: whether it was started for this process alone.
+    """
+
+    head: str
+    own_node: str
+    is_ours: bool
+    _checked: float = 0.0
+
+    def start_worker(self, need: Need, gpu_share: float, refused: Set[str]) -> Any:
+        """Ask for a worker, which starts as soon as a node has room for it; on none of the nodes that were refused."""
+        selector = {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(refused))})"}} if refused else {}
+        room = {"num_cpus": need.threads, "num_gpus": gpu_share if need.on_gpu else 0, **({} if self.is_ours else {"memory": need.memory})}
+        # Ray would start a lost worker again from what it was first told; the driver knows better.
+        options = {"max_restarts": 0, "max_task_retries": 0}
+        return ray.remote(worker_class()).options(**room, **options, **selector).remote()
+
+    def slots(self, threads: int) -> int:
+        """How many seeds of so many threads fit on its nodes."""
+        return sum(int(node["Resources"].get("CPU", 0) // threads) for node in _alive())
+
+    def nodes_for(self, threads: int) -> set[str]:
+        """The nodes with so many CPUs, busy or not."""
+        return {node["NodeID"] for node in _alive() if node["Resources"].get("CPU", 0) >= threads}
+
+    def has_lost(self, node: str) -> bool:
+        """Whether a node has left; waits a moment for the news.
+
+        Raises:
+            EngineError: the head is gone, too.
+        """
+        deadline = time.monotonic() + NODE_SECONDS
+        while time.monotonic() < deadline:
+            self.check(at_once=True)
+            if node not in {each["NodeID"] for each in _alive()}:
+                return True
+            time.sleep(0.2)
+        return False
+
+    def check(self, at_once: bool = False) -> None:
+        """Look, now and then, whether head and own node are there.
+
+        Raises:
+            EngineError: one of them is not.
+        """
+        if not at_once and time.monotonic() - self._checked < CHECK_SECONDS:
+            return
+        deadline = time.monotonic() + HEAD_SECONDS
+        while not _answers(self.head):
+            if time.monotonic() > deadline:
+                raise EngineError(_lost(f"the head of the Ray cluster, {self.head}, has not answered for {HEAD_SECONDS} s"))
+            time.sleep(1)
+        if self.own_node not in {node["NodeID"] for node in _alive()}:
+            raise EngineError(_lost("the Ray node of this machine has ended"))
+        self._checked = time.monotonic()
+
+
+def _lost(what: str) -> str:
+    return f"{what}. What is complete is kept, and the same command goes on from there once the cluster is up again"
+
+
+def _alive() -> list[dict[str, Any]]:
+    nodes: Callable[[], list[dict[str, Any]]] = ray.nodes
+    return [node for node in nodes() if node["Alive"]]
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with suppress(OSError, ValueError), socket.create_connection((host.strip("[]"), int(port)), timeout=2):
+        return True
+    return False
+
+
+def worker_class() -> type:
+    """The class of a worker. Ray sends the code of a local class along, so that a node without this library can say so itself."""
+
+    class RayTrainer:
+        def introduce(self, loss: str, device: str) -> Any:
+            node = ray.get_runtime_context().get_node_id()
+            try:
+                from tsslbp.engines.ray_worker import RayWorker
+            except ImportError as error:
+                return node, f"{platform.node()} ({node[:8]})", str(error)
+            self._worker = RayWorker()
+            return self._worker.introduce(node, loss, device)
+
+        def begin(self, *arguments: Any) -> None:
+            self._worker.begin(*arguments)
+
+        def message(self) -> Any:
+            return self._worker.message()
+
+    return RayTrainer
+
+
+@contextmanager
+def open_cluster(address: str | None, cores: int, environment: Callable[[str], str | None]) -> Iterator[RayCluster]:
+    """Join a cluster, or start one of this machine alone for as long as the block lasts.
+
+    Args:
+        address: of the head, host:port, or "auto"; None: start one.
+        cores: how many it may use, where it is started here.
+        environment: gives a variable of this process's environment.
+
+    Raises:
+        EngineError: nothing that can be used answers there.
+    """
+    with ExitStack() as stack:
+        common = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+        if address is None:
+            # Not below the project: a socket's path holds 107 characters. It is removed with the cluster.
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tsslbp-ray-", ignore_cleanup_errors=True))
+            paths = [str(_ROOT), *filter(None, [environment("PYTHONPATH")])]
+            variables = {**_MAIN_ARENA, "PYTHONPATH": ":".join(paths)}
+            # Ray's workers would run with a lower priority than whatever else does.
+            ours = {"num_cpus": cores, "include_dashboard": False, "_temp_dir": folder, "_system_config": {"worker_niceness": 0}}
+            arguments = {"address": "local", **ours, "runtime_env": {"env_vars": variables}, **common}
+        else:
+            _refuse_unusable(address)
+            arguments = {"address": address, "runtime_env": {"env_vars": _MAIN_ARENA}, **common}
+        stack.callback(ray.shutdown)
+        yield _connect(arguments, address)
+
+
+def _refuse_unusable(address: str) -> None:
+    remedy = "name a cluster's head as host:port and run this on one of its nodes, or unset RAY_ADDRESS to start a local Ray"
+    if "://" in address:
+        raise EngineError(f"RAY_ADDRESS: got {address!r}, which is not a cluster's own address; {remedy}")
+    if address != "auto" and not _answers(address):
+        raise EngineError(f"RAY_ADDRESS: nothing answers at {address!r}; {remedy}")
+
+
+def _connect(arguments: dict[str, Any], address: str | None) -> RayCluster:
+    _hold_tongue()
+    try:
+        ray.init(**arguments)
+    except (RuntimeError, OSError, ValueError) as error:
+        where = "Ray does not start on this machine" if address is None else f"RAY_ADDRESS: got {address!r}, but it cannot be joined"
+        raise EngineError(f"{where}: {' '.join(str(error).split())}") from None
+    # Recordings are mapped from disk. Ray knows plain arrays alone; of those it copies the bytes straight into its store.
+    ray.util.register_serializer(np.memmap, serializer=np.asarray, deserializer=_same)
+    context = ray.get_runtime_context()
+    return RayCluster(context.gcs_address, context.get_node_id(), address is None)
+
+
+def _same(array: Any) -> Any:
+    return array
+
+
+def _hold_tongue() -> None:
+    """Keep Ray from printing a node's last twenty log lines when it is lost; it has no public switch, and the driver names the node."""
+    import ray._private.worker as worker
+
+    worker._worker_logs_enabled = False
