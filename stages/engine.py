@@ -75,11 +75,11 @@ def _ray(model: ModelRun, seeds: int, say: Say) -> Iterator[tuple[Engine, int]]:
     address = os.environ.get("RAY_ADDRESS") or None
     if address is None:  # Ray cannot know of the trainings beside this one, which have a Ray of their own
         limit, budget = _share_of_this_machine(model, seeds, say)
-        with open_cluster(None, max(usable_cores(), limit * need.threads), os.environ.get) as cluster:
+        with open_cluster(None, max(usable_cores(), limit * need.threads)) as cluster:
             yield RayEngine(cluster, limit, need, execution.gpu_share, budget, say), limit
         return
     limit = seeds if execution.parallel == "auto" else min(seeds, execution.parallel)
-    with open_cluster(address, 0, os.environ.get) as cluster:
+    with open_cluster(address) as cluster:
         yield RayEngine(cluster, limit, need, execution.gpu_share, None, say), max(1, min(limit, cluster.slots(need.threads)))
 
 

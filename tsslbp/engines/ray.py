@@ -15,6 +15,7 @@ import numpy as np
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from tsslbp.engines.avoided import AvoidedNodes
 from tsslbp.engines.capacity import Need
 from tsslbp.engines.jobs import EngineError, EpochDone, Event, Events, Failed, Finished, Job, Lost, OnBatch, Started
 from tsslbp.engines.losses import Losses
@@ -83,7 +84,7 @@ class _Pool:
         self._pending = deque(jobs)
         self._kind = jobs[0].task.model.loss.kind, jobs[0].task.device
         self._workers: deque[_Worker] = deque()
-        self._refused: dict[str, str] = {}
+        self._avoided = AvoidedNodes()
         self._losses, self._lost_unemployed = Losses(), 0
         self._waiting, self._since = Waiting(engine.say), time.monotonic()
 
@@ -111,7 +112,7 @@ class _Pool:
             if cores is None:
                 self._waiting.tell()
                 return
-            actor = self._cluster.start_worker(engine.need, engine.gpu_share, self._refused.keys())
+            actor = self._cluster.start_worker(engine.need, engine.gpu_share, self._avoided)
             self._workers.append(_Worker(actor, cores, actor.introduce.remote(*self._kind)))
 
     def _next(self) -> Iterator[Event]:
@@ -181,25 +182,22 @@ class _Pool:
         """
         self._workers.remove(worker)
         worker.end()
-        if node not in self._refused:
-            self._refused[node] = f"node {name} is refused: {why}"
-            self._engine.say(self._refused[node])
-        self._check_refused()
+        if line := self._avoided.refuse(node, name, why):
+            self._engine.say(line)
+        self._check_avoided()
 
-    def _check_refused(self) -> None:
-        if self._refused and not self._busy and self._cluster.nodes_for(self._engine.need.threads) <= self._refused.keys():
-            raise EngineError(
-                "\n".join([*self._refused.values(), "no other node is there; install this very version of the project on them"])
-            )
+    def _check_avoided(self) -> None:
+        if not self._busy:
+            self._avoided.check(self._cluster.nodes_for(self._engine.need.threads))
 
     def _look_around(self) -> None:
         """Nothing happens: see whether anything can."""
         if self._busy:
             self._since = time.monotonic()
         elif time.monotonic() - self._since > PATIENCE and self._workers:
-            self._check_refused()
+            self._check_avoided()
             need = self._engine.need
-            self._waiting.tell(f"no node has {need.threads} CPUs and {need.memory / 1e9:.1f} GB of memory free for a seed; waiting for one")
+            self._waiting.tell(f"no node has room for a seed (CPUs: {need.threads}, memory: {need.memory / 1e9:.1f} GB); waiting for one")
 
     def _keep(self, worker: _Worker, packed: Packed) -> EpochDone:
         """Write a checkpoint, piece by piece."""
@@ -223,6 +221,8 @@ class _Pool:
         self._workers.remove(worker)
         worker.end()
         gone = worker.who is not None and self._cluster.has_lost(worker.who.node)
+        if worker.who is not None and gone:
+            self._avoided.lose(worker.who.node)
         if worker.job is None or worker.who is None:
             self._count_unemployed(gone, error)
             return

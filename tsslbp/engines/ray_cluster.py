@@ -4,11 +4,14 @@ Whatever the project knows of Ray is here; `ray.py` decides what its workers do.
 """
 
 import logging
+import os
 import platform
 import socket
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +27,8 @@ HEAD_SECONDS = 15
 """So long a head may be silent. Ray itself would wait a minute and then end this process in the middle of whatever it does."""
 CHECK_SECONDS = 2
 """Seconds between two looks at head and own node."""
-NODE_SECONDS = 4
-"""So long a node that has lost a worker may take to be called dead; a node that was killed takes one second."""
+NODE_SECONDS = 2
+"""So long a node that has lost a worker may take to end, too. Ray itself takes 13 s to call a node dead that was killed."""
 _ROOT = Path(__file__).parents[2]
 _MAIN_ARENA = {"MALLOC_ARENA_MAX": "1"}
 """The C library keeps freed blocks for the next step only in its main arena (`system.keep_large_blocks`); a worker trains in a thread."""
@@ -46,9 +49,10 @@ class RayCluster:
     is_ours: bool
     _checked: float = 0.0
 
-    def start_worker(self, need: Need, gpu_share: float, refused: Set[str]) -> Any:
-        """Ask for a worker, which starts as soon as a node has room for it; on none of the nodes that were refused."""
-        selector = {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(refused))})"}} if refused else {}
+    def start_worker(self, need: Need, gpu_share: float, avoided: Iterable[str]) -> Any:
+        """Ask for a worker, which starts as soon as a node has room for it; on none of the nodes to be avoided."""
+        others = ",".join(sorted(avoided))
+        selector = {"label_selector": {"ray.io/node-id": f"!in({others})"}} if others else {}
         room = {"num_cpus": need.threads, "num_gpus": gpu_share if need.on_gpu else 0, **({} if self.is_ours else {"memory": need.memory})}
         # Ray would start a lost worker again from what it was first told; the driver knows better.
         options = {"max_restarts": 0, "max_task_retries": 0}
@@ -63,7 +67,7 @@ class RayCluster:
         return {node["NodeID"] for node in _alive() if node["Resources"].get("CPU", 0) >= threads}
 
     def has_lost(self, node: str) -> bool:
-        """Whether a node has left; waits a moment for the news.
+        """Whether a node has left, or is about to.
 
         Raises:
             EngineError: the head is gone, too.
@@ -71,7 +75,8 @@ class RayCluster:
         deadline = time.monotonic() + NODE_SECONDS
         while time.monotonic() < deadline:
             self.check(at_once=True)
-            if node not in {each["NodeID"] for each in _alive()}:
+            found = next((each for each in _alive() if each["NodeID"] == node), None)
+            if found is None or not _answers(f"{found['NodeManagerAddress']}:{found['NodeManagerPort']}"):
                 return True
             time.sleep(0.2)
         return False
@@ -133,13 +138,12 @@ def worker_class() -> type:
 
 
 @contextmanager
-def open_cluster(address: str | None, cores: int, environment: Callable[[str], str | None]) -> Iterator[RayCluster]:
+def open_cluster(address: str | None, cores: int = 0) -> Iterator[RayCluster]:
     """Join a cluster, or start one of this machine alone for as long as the block lasts.
 
     Args:
         address: of the head, host:port, or "auto"; None: start one.
         cores: how many it may use, where it is started here.
-        environment: gives a variable of this process's environment.
 
     Raises:
         EngineError: nothing that can be used answers there.
@@ -147,10 +151,9 @@ def open_cluster(address: str | None, cores: int, environment: Callable[[str], s
     with ExitStack() as stack:
         common = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if address is None:
-            # Not below the project: a socket's path holds 107 characters. It is removed with the cluster.
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tsslbp-ray-", ignore_cleanup_errors=True))
-            paths = [str(_ROOT), *filter(None, [environment("PYTHONPATH")])]
-            variables = {**_MAIN_ARENA, "PYTHONPATH": ":".join(paths)}
+            folder = stack.enter_context(_guarded_folder())
+            paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]  # as for the local engine's workers
+            variables = {**_MAIN_ARENA, "PYTHONPATH": os.pathsep.join(paths)}
             # Ray's workers would run with a lower priority than whatever else does.
             ours = {"num_cpus": cores, "include_dashboard": False, "_temp_dir": folder, "_system_config": {"worker_niceness": 0}}
             arguments = {"address": "local", **ours, "runtime_env": {"env_vars": variables}, **common}
@@ -159,6 +162,18 @@ def open_cluster(address: str | None, cores: int, environment: Callable[[str], s
             arguments = {"address": address, "runtime_env": {"env_vars": _MAIN_ARENA}, **common}
         stack.callback(ray.shutdown)
         yield _connect(arguments, address)
+
+
+@contextmanager
+def _guarded_folder() -> Iterator[str]:
+    """A folder for a local Ray's files; when the block or this process ends, nobody is left who uses it, nor the folder.
+
+    It is not below the project: a socket's path holds 107 characters.
+    """
+    folder = tempfile.mkdtemp(prefix="tsslbp-ray-")
+    command = [sys.executable, "-I", str(Path(__file__).with_name("ray_guard.py")), folder, str(os.getpid())]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):  # closes the pipe and waits
+        yield folder
 
 
 def _refuse_unusable(address: str) -> None:
