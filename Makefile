@@ -9,7 +9,7 @@ PORT ?= 5000
 JOBS ?= 1
 VENV := .venv
 # What requirements.lock holds beside the library: all extras of pyproject.toml but bench.
-EXTRAS := pipeline,dev
+EXTRAS := pipeline,ray,dev
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 JAX_VENV := .venv-jax
@@ -88,8 +88,8 @@ ablation: $(READY) repository ## run the study: what does each part of the metho
 raster: $(READY) ## compute what the report's picture of one N-MNIST recording shows
 	python -m stages.raster
 
-plan: $(READY) ## measure what make repro would cost on this machine
-	python -m stages.plan
+plan: $(READY) ## measure what make repro would cost on this machine, or on NODES=n machines like it (CORES=m each)
+	python -m stages.plan $(if $(NODES),--nodes $(NODES)) $(if $(CORES),--cores $(CORES))
 
 report: $(READY) ## write tables, figures and MLflow's log from reports/runs/, without data or training
 	python -m stages.report

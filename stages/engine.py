@@ -66,6 +66,7 @@ def _need(model: ModelRun) -> Need:
 def _ray(model: ModelRun, seeds: int, say: Say) -> Iterator[tuple[Engine, int]]:
     try:
         from tsslbp.engines.ray import RayEngine
+        from tsslbp.engines.ray_actor import Room
         from tsslbp.engines.ray_cluster import open_cluster
     except ModuleNotFoundError as error:
         raise SettingsError(
@@ -76,11 +77,14 @@ def _ray(model: ModelRun, seeds: int, say: Say) -> Iterator[tuple[Engine, int]]:
     if address is None:  # Ray cannot know of the trainings beside this one, which have a Ray of their own
         limit, budget = _share_of_this_machine(model, seeds, say)
         with open_cluster(None, max(usable_cores(), limit * need.threads)) as cluster:
-            yield RayEngine(cluster, limit, need, execution.gpu_share, budget, say), limit
+            yield RayEngine(cluster, limit, Room(need, execution.gpu_share, counts_memory=False), budget, say), limit
         return
     limit = seeds if execution.parallel == "auto" else min(seeds, execution.parallel)
     with open_cluster(address) as cluster:
-        yield RayEngine(cluster, limit, need, execution.gpu_share, None, say), max(1, min(limit, cluster.slots(need.threads)))
+        yield (
+            RayEngine(cluster, limit, Room(need, execution.gpu_share, counts_memory=True), None, say),
+            max(1, min(limit, cluster.slots(need.threads))),
+        )
 
 
 def _shared_scratch(settings: Settings) -> Path:

@@ -24,6 +24,7 @@ from tsslbp.engines import EngineError, EpochDone, Failed, Finished, Lost, Start
 from tsslbp.engines.capacity import Need
 from tsslbp.engines.messages import Batch, Broken, Packed
 from tsslbp.engines.ray import RayEngine
+from tsslbp.engines.ray_actor import Room
 from tsslbp.engines.ray_cluster import RayCluster, open_cluster
 from tsslbp.engines.ray_worker import Introduction, RayWorker, computing_versions
 from tsslbp.storage.checkpoints import save_packed
@@ -51,7 +52,7 @@ def undisturbed(folder, tmp_path_factory):
     return final_states(model)
 
 
-def test_nothing_but_two_modules_knows_of_ray():
+def test_nothing_but_its_own_modules_knows_of_ray():
     def imports(path: Path) -> Iterator[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
@@ -61,7 +62,7 @@ def test_nothing_but_two_modules_knows_of_ray():
 
     files = [path for folder in ("tsslbp", "stages") for path in (ROOT / folder).rglob("*.py")]
     found = {path.name for path in files if any(name.split(".")[0] == "ray" for name in imports(path))}
-    assert found == {"ray.py", "ray_cluster.py"}
+    assert found == {"ray.py", "ray_actor.py", "ray_cluster.py"}
 
 
 def ray_project(folder: Path, tmp_path: Path) -> Path:
@@ -168,7 +169,7 @@ def engine(nodes, tmp_path):
     """An engine on the simulated nodes, and what it said. Ray's workers would also look for the project where their driver is."""
     said: list[str] = []
     with chdir(tmp_path), open_cluster(nodes.address) as cluster:
-        yield RayEngine(cluster, 2, Need(1, 10**8), 1.0, None, said.append), said
+        yield RayEngine(cluster, 2, Room(Need(1, 10**8), 1.0, counts_memory=True), None, said.append), said
     nodes.wait_for_no_worker()
 
 

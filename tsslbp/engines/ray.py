@@ -7,22 +7,21 @@ back. So no file system is shared, and a lost node costs the epochs that were un
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import ray
 from ray.exceptions import RayError, RayTaskError
 
 from tsslbp.engines.avoided import AvoidedNodes
-from tsslbp.engines.capacity import Need
 from tsslbp.engines.jobs import EngineError, EpochDone, Event, Events, Failed, Finished, Job, Lost, OnBatch, Started
 from tsslbp.engines.losses import Losses
 from tsslbp.engines.messages import Batch, Broken, Packed
+from tsslbp.engines.ray_actor import Room, Worker, first_answer
 from tsslbp.engines.ray_cluster import RayCluster
-from tsslbp.engines.ray_worker import Introduction, Piece, computing_versions
-from tsslbp.engines.slots import POLL, CoreBudget, Waiting
+from tsslbp.engines.ray_worker import Introduction, computing_versions
+from tsslbp.engines.slots import CoreBudget, Waiting
 from tsslbp.method.batches import Splits
 from tsslbp.storage.checkpoints import save_packed
 
@@ -37,43 +36,20 @@ class RayEngine:
     Attributes:
         cluster: the connection.
         limit: so many seeds at most train at a time.
-        need: what a worker asks its node for.
-        gpu_share: part of a GPU for each seed, where it needs one.
+        room: what a worker asks its node for.
         budget: the cores to take for each seed; None where Ray alone counts them.
         say: takes a line for the user.
     """
 
     cluster: RayCluster
     limit: int
-    need: Need
-    gpu_share: float
+    room: Room
     budget: CoreBudget | None
     say: Callable[[str], None]
 
     def train(self, jobs: Sequence[Job], splits: Splits, on_batch: OnBatch) -> Events:
         """Train every job to its end; see `jobs.Engine`."""
         return _Pool(self, jobs, on_batch).events(splits)
-
-
-@dataclass(eq=False)
-class _Worker:
-    """A worker: what it was asked last, who it said it is, and what it does."""
-
-    actor: Any
-    cores: ExitStack
-    answer: Any
-    who: Introduction | None = None
-    job: Job | None = None
-
-    def ask(self) -> None:
-        """Ask for its next message."""
-        self.answer = self.actor.message.remote()
-
-    def end(self) -> None:
-        """End it, wherever it is."""
-        with suppress(RayError):
-            ray.kill(self.actor)
-        self.cores.close()
 
 
 class _Pool:
@@ -83,7 +59,7 @@ class _Pool:
         self._engine, self._cluster, self._on_batch = engine, engine.cluster, on_batch
         self._pending = deque(jobs)
         self._kind = jobs[0].task.model.loss.kind, jobs[0].task.device
-        self._workers: deque[_Worker] = deque()
+        self._workers: deque[Worker] = deque()
         self._avoided = AvoidedNodes()
         self._losses, self._lost_unemployed = Losses(), 0
         self._waiting, self._since = Waiting(engine.say), time.monotonic()
@@ -108,17 +84,16 @@ class _Pool:
         """Have as many workers as there are jobs, or as many as are allowed; a cluster lets them wait for a node with room."""
         engine = self._engine
         while len(self._workers) < min(engine.limit, len(self._pending) + self._busy):
-            cores = ExitStack() if engine.budget is None else engine.budget.take(engine.need.threads)
+            cores = ExitStack() if engine.budget is None else engine.budget.take(engine.room.need.threads)
             if cores is None:
                 self._waiting.tell()
                 return
-            actor = self._cluster.start_worker(engine.need, engine.gpu_share, self._avoided)
-            self._workers.append(_Worker(actor, cores, actor.introduce.remote(*self._kind)))
+            self._workers.append(Worker(engine.room, self._avoided, self._kind, cores))
 
     def _next(self) -> Iterator[Event]:
         """What the first worker says that says something."""
         answers = {worker.answer: worker for worker in self._workers}
-        worker = answers.get(_first(list(answers)))
+        worker = answers.get(first_answer(list(answers)))
         self._cluster.check()
         if worker is None:
             self._look_around()
@@ -128,11 +103,11 @@ class _Pool:
         try:
             yield from self._handle(worker, ray.get(worker.answer))
         except RayTaskError as error:
-            raise RuntimeError(f"in a worker, on {worker.who.name if worker.who else 'a node'}:\n{error}") from None
+            raise RuntimeError(f"in a worker {worker.name}:\n{error}") from None
         except RayError as error:
             yield from self._lose(worker, error)
 
-    def _handle(self, worker: _Worker, message: Any) -> Iterator[Event]:
+    def _handle(self, worker: Worker, message: Any) -> Iterator[Event]:
         match message:
             case Introduction():
                 self._employ(worker, message)
@@ -155,7 +130,7 @@ class _Pool:
                 return
         worker.ask()
 
-    def _employ(self, worker: _Worker, who: Introduction) -> None:
+    def _employ(self, worker: Worker, who: Introduction) -> None:
         """Give a worker that said who it is a job, unless it would compute other numbers."""
         code = self._pending[0].code if self._pending else who.code
         if different := who.differences(code, computing_versions()):
@@ -164,17 +139,14 @@ class _Pool:
         worker.who = who
         self._hand_out(worker)
 
-    def _hand_out(self, worker: _Worker) -> None:
+    def _hand_out(self, worker: Worker) -> None:
         if not self._pending:
             self._workers.remove(worker)
             worker.end()
             return
-        job = worker.job = self._pending.popleft()
-        # Mapped, the checkpoint goes from the disk into the object store without a copy on the heap.
-        packed = ray.put(np.memmap(job.checkpoint, np.uint8, "r")) if job.checkpoint.exists() else None
-        worker.answer = worker.actor.begin.remote(job, self._data, packed)
+        worker.begin(self._pending.popleft(), self._data)
 
-    def _refuse(self, worker: _Worker, node: str, name: str, why: str) -> None:
+    def _refuse(self, worker: Worker, node: str, name: str, why: str) -> None:
         """Let a node alone from now on.
 
         Raises:
@@ -188,7 +160,7 @@ class _Pool:
 
     def _check_avoided(self) -> None:
         if not self._busy:
-            self._avoided.check(self._cluster.nodes_for(self._engine.need.threads))
+            self._avoided.check(self._cluster.nodes_for(self._engine.room.need.threads))
 
     def _look_around(self) -> None:
         """Nothing happens: see whether anything can."""
@@ -196,28 +168,17 @@ class _Pool:
             self._since = time.monotonic()
         elif time.monotonic() - self._since > PATIENCE and self._workers:
             self._check_avoided()
-            need = self._engine.need
+            need = self._engine.room.need
             self._waiting.tell(f"no node has room for a seed (CPUs: {need.threads}, memory: {need.memory / 1e9:.1f} GB); waiting for one")
 
-    def _keep(self, worker: _Worker, packed: Packed) -> EpochDone:
+    def _keep(self, worker: Worker, packed: Packed) -> EpochDone:
         """Write a checkpoint, piece by piece."""
         assert worker.job is not None
-        save_packed(worker.job.checkpoint, self._pieces(worker, packed.size))
+        save_packed(worker.job.checkpoint, worker.pieces(packed.size, self._cluster.check))
         self._losses.progressed(packed.seed)
         return EpochDone(packed.seed, packed.row, packed.seconds)
 
-    def _pieces(self, worker: _Worker, size: int) -> Iterator[memoryview]:
-        received, answer = 0, worker.actor.message.remote()
-        while received < size:
-            while _first([answer]) is None:
-                self._cluster.check()
-            piece: Piece = ray.get(answer)
-            received += len(piece)
-            if received < size:  # on its way while this one is written
-                answer = worker.actor.message.remote()
-            yield piece.data
-
-    def _lose(self, worker: _Worker, error: RayError) -> Iterator[Lost]:
+    def _lose(self, worker: Worker, error: RayError) -> Iterator[Lost]:
         self._workers.remove(worker)
         worker.end()
         gone = worker.who is not None and self._cluster.has_lost(worker.who.node)
@@ -227,7 +188,7 @@ class _Pool:
             self._count_unemployed(gone, error)
             return
         how = "is gone with its node" if gone else f"is gone{_reason(error)}"
-        what = f"the worker of seed {worker.job.seed} (process {worker.who.pid} on {worker.who.name}) {how}"
+        what = f"the worker of seed {worker.job.seed} {worker.name} {how}"
         event, again = self._losses.lost(worker.job.seed, what, by_accident=gone)
         if again:
             self._pending.appendleft(worker.job)
@@ -242,12 +203,3 @@ class _Pool:
 
 def _reason(error: RayError) -> str:
     return ": its machine ran out of memory" if "low on memory" in str(error) else ""
-
-
-def _first(answers: list[Any]) -> Any:
-    """The first answer that is there; None where none comes for a while."""
-    if not answers:
-        time.sleep(POLL)
-        return None
-    ready: list[Any] = ray.wait(answers, timeout=POLL)[0]
-    return ready[0] if ready else None

@@ -1,17 +1,16 @@
 """A Ray cluster as the driver sees it: reached or started, asked which nodes it has, and watched, since Ray waits for ever for a lost head.
 
-Whatever the project knows of Ray is here; `ray.py` decides what its workers do.
+`ray_actor.py` is about its workers, `ray.py` about what they do.
 """
 
 import logging
 import os
-import platform
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ from typing import Any
 import numpy as np
 import ray
 
-from tsslbp.engines.capacity import Need
 from tsslbp.engines.jobs import EngineError
 
 HEAD_SECONDS = 15
@@ -48,15 +46,6 @@ class RayCluster:
     own_node: str
     is_ours: bool
     _checked: float = 0.0
-
-    def start_worker(self, need: Need, gpu_share: float, avoided: Iterable[str]) -> Any:
-        """Ask for a worker, which starts as soon as a node has room for it; on none of the nodes to be avoided."""
-        others = ",".join(sorted(avoided))
-        selector = {"label_selector": {"ray.io/node-id": f"!in({others})"}} if others else {}
-        room = {"num_cpus": need.threads, "num_gpus": gpu_share if need.on_gpu else 0, **({} if self.is_ours else {"memory": need.memory})}
-        # Ray would start a lost worker again from what it was first told; the driver knows better.
-        options = {"max_restarts": 0, "max_task_retries": 0}
-        return ray.remote(worker_class()).options(**room, **options, **selector).remote()
 
     def slots(self, threads: int) -> int:
         """How many seeds of so many threads fit on its nodes."""
@@ -113,28 +102,6 @@ def _answers(address: str) -> bool:
     with suppress(OSError, ValueError), socket.create_connection((host.strip("[]"), int(port)), timeout=2):
         return True
     return False
-
-
-def worker_class() -> type:
-    """The class of a worker. Ray sends the code of a local class along, so that a node without this library can say so itself."""
-
-    class RayTrainer:
-        def introduce(self, loss: str, device: str) -> Any:
-            node = ray.get_runtime_context().get_node_id()
-            try:
-                from tsslbp.engines.ray_worker import RayWorker
-            except ImportError as error:
-                return node, f"{platform.node()} ({node[:8]})", str(error)
-            self._worker = RayWorker()
-            return self._worker.introduce(node, loss, device)
-
-        def begin(self, *arguments: Any) -> None:
-            self._worker.begin(*arguments)
-
-        def message(self) -> Any:
-            return self._worker.message()
-
-    return RayTrainer
 
 
 @contextmanager
