@@ -9,7 +9,7 @@ PORT ?= 5000
 JOBS ?= 1
 VENV := .venv
 # What requirements.lock holds beside the library: all extras of pyproject.toml but bench.
-EXTRAS := pipeline,export,dev
+EXTRAS := pipeline,ray,export,dev
 READY := $(VENV)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 JAX_VENV := .venv-jax
@@ -95,8 +95,8 @@ verify: $(READY) repository ## test the networks in git on the official data and
 	@stages="$$(python -m stages.verify --stages)"; if [ -n "$$stages" ]; then dvc repro --quiet $$stages; fi
 	@python -m stages.verify
 
-plan: $(READY) ## measure what make repro would cost on this machine
-	python -m stages.plan
+plan: $(READY) ## measure what make repro would cost on this machine, or on NODES=n machines like it (CORES=m each)
+	python -m stages.plan $(if $(NODES),--nodes $(NODES)) $(if $(CORES),--cores $(CORES))
 
 report: $(READY) ## write tables, figures and MLflow's log from reports/runs/, without data or training
 	python -m stages.report

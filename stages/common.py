@@ -82,6 +82,7 @@ def _keep_caches_inside(settings: Settings) -> None:
     os.environ.setdefault("DVC_SITE_CACHE_DIR", str(Path(".dvc/tmp/site").absolute()))
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 
 def load_studies(params: Path) -> dict[Path, Settings]:

@@ -1,4 +1,4 @@
-"""What `dvc repro` would cost on this machine, before it is paid: `python -m stages.plan`, or `make plan`.
+"""What `dvc repro` would cost, before it is paid: `python -m stages.plan`, or `make plan`; with `--nodes 3 --cores 8` on such machines.
 
 A few steps of every model that is not up to date, those of the studies among them, are timed on made-up data of the right shape.
 """
@@ -11,12 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.common import load_studies, run, stage_name
+from tsslbp.cluster_plan import Machines
+from tsslbp.limits import usable_cores
 from tsslbp.settings import Settings
 from tsslbp.storage.meaning import outdated as outdated_models
+
+MOST = 100_000
+"""Nodes, or cores of one."""
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
     """Measure every model that would be trained and print a table."""
+    import torch
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -31,18 +37,51 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         return
     device = prepare_device(settings.execution)
     table = Table("model", "samples/s", "seeds", "hours a seed", "hours in all", "disk in all", box=SIMPLE_HEAD, pad_edge=False)
-    hours, disk = 0.0, 0
+    machines = _machines(options, torch.get_num_threads())
+    beside = min(machines.seeds_per_node, max(1, usable_cores() // machines.threads)) if machines else 1
+    hours, disk = list[float](), 0
     for path, each, key in models:
         name = key if path == options.params else f"{path.parent.name}: {key}"
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        cost, seeds = measure(each, key, device, options.seconds), len(each.seeds_of(key))
-        hours += cost.hours * seeds
+        cost, seeds = measure(each, key, device, options.seconds, beside), len(each.seeds_of(key))
+        hours += seeds * [cost.hours]
         disk += cost.disk_bytes * seeds
         rate, once, in_all = f"{cost.train_rate:,.0f}", f"{cost.hours:,.2f}", f"{cost.hours * seeds:,.1f}"
         table.add_row(name, rate, str(seeds), once, in_all, _size(cost.disk_bytes * seeds))
-    table.add_row("all", "", "", "", f"{hours:,.1f}", _size(disk))
+    table.add_row("all", "", "", "", f"{sum(hours):,.1f}", _size(disk))
     Console(highlight=False).print(table)
     print(f"On {device_name(str(device))}. Seeds with a live checkpoint take less; data need up to 2 GB more.")
+    if machines:
+        print(_on(machines, hours, beside))
+
+
+def _machines(options: argparse.Namespace, threads: int) -> Machines | None:
+    """The machines that the command line describes; None where it describes none."""
+    if options.nodes is None and options.cores is None:
+        return None
+    return Machines(options.nodes or 1, options.cores or usable_cores(), threads)
+
+
+def _on(machines: Machines, hours: Sequence[float], beside: int) -> str:
+    """What the seeds take on several machines."""
+    return (
+        f"On {machines.nodes} x {machines.cores} cores like these, {machines.seeds} seeds of {machines.threads} threads at a time, all models at "
+        f"once: {_time(machines.hours(hours))}; no cluster takes less than its longest seed, {_time(max(hours))}. "
+        f"Measured with {beside} seeds side by side on this machine."
+    )
+
+
+def _time(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:,.1f} hours"
+    return f"{hours * 60:.1f} minutes" if hours >= 1 / 60 else f"{hours * 3600:.1f} s"
+
+
+def _count(text: str) -> int:
+    """A number of nodes or cores."""
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"got {text!r}; a number from 1 to {MOST:,}")
+    return int(text)
 
 
 def _models(pipelines: dict[Path, Settings], up_to_date_too: bool) -> list[tuple[Path, Settings, str]]:
@@ -75,4 +114,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m stages.plan", description="Measure what dvc repro would cost on this machine.")
     parser.add_argument("--all", action="store_true", help="measure every model, up to date or not")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long to time each model (default: %(default)s)")
+    parser.add_argument("--nodes", type=_count, metavar="N", help="say what it would take on N machines, too")
+    parser.add_argument("--cores", type=_count, metavar="M", help="of M cores each (default: as many as here)")
     run(main, parser)

@@ -2,23 +2,16 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
-from pathlib import Path
 
 from stages.common import weights_of
 from stages.display import TrainingDisplay
-from tsslbp.costs import memory_estimate
-from tsslbp.engines import Engine, EpochDone, Event, Failed, Finished, Job, Lost, Started
-from tsslbp.engines.capacity import Machine, Need, seeds_at_a_time
-from tsslbp.engines.local import LocalEngine
-from tsslbp.engines.slots import CoreBudget
+from stages.engine import Say, open_engine
+from tsslbp.engines import EpochDone, Event, Failed, Finished, Job, Lost, Started
 from tsslbp.experiment import ModelRun, Outcome, processed_folder
-from tsslbp.limits import usable_cores
-from tsslbp.settings import Settings, load_settings
 from tsslbp.storage.records import FINISHED, SeedProvenance
 from tsslbp.tracking import LiveLog, ModelContext, TrackedRun, tracked_run
-
-Say = Callable[[str], None]
 
 
 def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say) -> list[Outcome]:
@@ -41,14 +34,16 @@ def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say)
     seeds = model.settings.seeds_of(model.key)
     left = {seed: model.model.epochs - _complete_epochs(model, seed) for seed in seeds}
     todo = [seed for seed in seeds if left[seed]]
-    engine, at_a_time = _engine(model, len(todo), warn) if todo else (None, 1)
-    with TrainingDisplay(model.key, model.model.epochs, model.splits.train.samples, left, at_a_time) as display:
+    with (
+        open_engine(model, len(todo), warn) as (engine, at_a_time),
+        TrainingDisplay(model.key, model.model.epochs, model.splits.train.samples, left, at_a_time) as display,
+    ):
         driver = _Driver(model, partial(tracked_run, context=context), log, display, warn)
         for seed in (seed for seed in seeds if not left[seed]):
             driver.handle(Started(seed, model.device_name))
             driver.handle(Finished(seed))
-        if engine is not None:
-            for event in engine.train([job_of(model, seed) for seed in todo], model.splits, display.batch):
+        with closing(engine.train([job_of(model, seed) for seed in todo], model.splits, display.batch)) as events:
+            for event in events:
                 driver.handle(event)
     return [driver.outcomes[seed] for seed in seeds]
 
@@ -56,22 +51,6 @@ def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say)
 def _complete_epochs(model: ModelRun, seed: int) -> int:
     state = model.state(seed)
     return 0 if state is None else len(state.history)
-
-
-def _engine(model: ModelRun, seeds: int, say: Say) -> tuple[Engine, int]:
-    """The engine of the settings, and how many seeds it will train at a time."""
-    settings, threads = model.settings, model.task(0).threads
-    need = Need(threads, memory_estimate(settings, model.key), model.device.type == "cuda")
-    at_a_time, notes = seeds_at_a_time(settings.execution, seeds, need, Machine.this())
-    for note in notes:
-        say(f"{model.key}: {note}")
-    budget = CoreBudget(_shared_scratch(settings) / "cores", max(usable_cores(), at_a_time * threads))
-    return LocalEngine(at_a_time, budget, lambda text: say(f"{model.key}: {text}")), at_a_time
-
-
-def _shared_scratch(settings: Settings) -> Path:
-    """The folder that a pipeline and its studies share."""
-    return settings.folders.scratch if settings.base is None else load_settings(settings.base).folders.scratch
 
 
 def job_of(model: ModelRun, seed: int) -> Job:

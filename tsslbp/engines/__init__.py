@@ -1,4 +1,4 @@
-"""Where seeds run: this process and worker processes (`local.py`), behind a few names that another engine could have, too.
+"""Where seeds run: this process and worker processes (`local.py`) or a Ray cluster (`ray.py`), behind the same few names.
 
 A driver hands an engine `Job`s and reads `Event`s. Whatever the engine, the driver's process alone writes files: a checkpoint is
 on disk when its `EpochDone` arrives, and a seed whose worker is lost goes on from there.
@@ -9,6 +9,7 @@ from tsslbp.engines.jobs import (
     EngineError,
     EpochDone,
     Event,
+    Events,
     Failed,
     Finished,
     Job,
@@ -17,4 +18,4 @@ from tsslbp.engines.jobs import (
     Started,
 )
 
-__all__ = ["Engine", "EngineError", "EpochDone", "Event", "Failed", "Finished", "Job", "Lost", "OnBatch", "Started"]
+__all__ = ["Engine", "EngineError", "EpochDone", "Event", "Events", "Failed", "Finished", "Job", "Lost", "OnBatch", "Started"]

@@ -1,6 +1,6 @@
 """What a driver asks of an engine, and what comes back."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -87,13 +87,14 @@ class Lost:
 
 
 Event = Started | EpochDone | Finished | Failed | Lost
+Events = Generator[Event, None, None]
 
 
 class Engine(Protocol):
     """Trains seeds, in whatever order and as many at a time as it can."""
 
-    def train(self, jobs: Sequence[Job], splits: Splits, on_batch: OnBatch) -> Iterator[Event]:
-        """Train every job to its end; closing the iterator, or an error out of it, ends all that the engine started.
+    def train(self, jobs: Sequence[Job], splits: Splits, on_batch: OnBatch) -> Events:
+        """Train every job to its end; closing what is returned, or an error out of it, ends all that the engine started.
 
         Args:
             jobs: seeds of one model with one number of threads.

@@ -4,22 +4,20 @@ Bits do not depend on which: a worker sets itself up as this process does, and a
 """
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import Connection, wait
 
-from tsslbp.engines.jobs import RETRIES, EngineError, EpochDone, Event, Failed, Finished, Job, Lost, OnBatch, Started
+from tsslbp.engines.jobs import EpochDone, Event, Events, Failed, Finished, Job, Lost, OnBatch, Started
+from tsslbp.engines.losses import Losses
 from tsslbp.engines.messages import Batch, Broken, Packed, receive_pieces
 from tsslbp.engines.processes import WorkerProcess
-from tsslbp.engines.slots import CoreBudget
+from tsslbp.engines.slots import POLL, CoreBudget, Waiting
 from tsslbp.engines.work import Measured, newest_state, prepare_job, train_job
 from tsslbp.method.batches import Splits
 from tsslbp.storage.checkpoints import save_packed
 from tsslbp.storage.files import WriteError
-
-POLL = 0.5
-"""Seconds between two looks for a core that another training has given back."""
 
 
 class LocalEngine:
@@ -34,13 +32,13 @@ class LocalEngine:
     def __init__(self, at_a_time: int, budget: CoreBudget, say: Callable[[str], None]) -> None:
         self._at_a_time, self._budget, self._say = at_a_time, budget, say
 
-    def train(self, jobs: Sequence[Job], splits: Splits, on_batch: OnBatch) -> Iterator[Event]:
+    def train(self, jobs: Sequence[Job], splits: Splits, on_batch: OnBatch) -> Events:
         """Train every job to its end; see `jobs.Engine`."""
         if min(self._at_a_time, len(jobs)) <= 1:
             return self._train_here(jobs, splits, on_batch)
         return _Pool(jobs, min(self._at_a_time, len(jobs)), self._budget, self._say, on_batch).events()
 
-    def _train_here(self, jobs: Sequence[Job], splits: Splits, on_batch: OnBatch) -> Iterator[Event]:
+    def _train_here(self, jobs: Sequence[Job], splits: Splits, on_batch: OnBatch) -> Events:
         for job in jobs:
             with self._wait_for_cores(job):
                 yield from _train_one(job, splits, on_batch)
@@ -51,19 +49,6 @@ class LocalEngine:
             waiting.tell()
             time.sleep(POLL)
         return cores
-
-
-class Waiting:
-    """Says once that other trainings have the cores."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say, self._told = say, False
-
-    def tell(self) -> None:
-        """Say it, unless it was said."""
-        if not self._told:
-            self._say("other trainings of this project use all cores; waiting for one")
-        self._told = True
 
 
 def _train_one(job: Job, splits: Splits, on_batch: OnBatch) -> Iterator[Event]:
@@ -85,10 +70,9 @@ class _Pool:
         self._waiting = Waiting(say)
         self._workers: dict[Connection, WorkerProcess] = {}
         self._cores: dict[WorkerProcess, ExitStack] = {}
-        self._losses: Counter[int] = Counter()
-        self._given_up: list[str] = []
+        self._losses = Losses()
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Events:
         """Everything that happens until all jobs are done."""
         try:
             while self._pending or self._busy:
@@ -99,8 +83,7 @@ class _Pool:
                     yield from self._receive(self._workers[connection])
         finally:
             self._end()
-        if self._given_up:
-            raise EngineError("\n".join(self._given_up))
+        self._losses.raise_given_up()
 
     @property
     def _busy(self) -> list[Connection]:
@@ -136,7 +119,7 @@ class _Pool:
             yield self._lost(worker)
             return
         if isinstance(message, Packed):
-            self._losses[message.seed] = 0
+            self._losses.progressed(message.seed)
             yield EpochDone(message.seed, message.row, message.seconds)
         elif isinstance(message, Batch):
             self._on_batch(message.seed, message.epoch, message.samples)
@@ -157,15 +140,10 @@ class _Pool:
         del self._workers[worker.connection]
         self._free(worker)
         what = f"the worker of seed {job.seed} (process {worker.pid}) {worker.describe_end()}"
-        self._losses[job.seed] += 1
-        if self._losses[job.seed] <= RETRIES:
+        event, again = self._losses.lost(job.seed, what)
+        if again:
             self._pending.appendleft(job)
-            return Lost(job.seed, f"{what}; the seed goes on from its last complete epoch")
-        message = f"{what}, {RETRIES + 1} times without completing an epoch"
-        self._given_up.append(
-            f"{message}; if memory is short, lower execution.parallel. What is complete is kept, and the same command goes on from there"
-        )
-        return Lost(job.seed, f"{message}; the other seeds go on")
+        return event
 
     def _end(self) -> None:
         for worker in self._workers.values():

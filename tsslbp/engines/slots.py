@@ -4,10 +4,13 @@ A killed process lets go of its files by itself, so that nothing has to be clean
 """
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
+
+POLL = 0.5
+"""Seconds between two looks for a core that another training has given back."""
 
 
 class CoreBudget:
@@ -52,3 +55,20 @@ class CoreBudget:
             return False
         held.enter_context(file)
         return True
+
+
+class Waiting:
+    """Says once why nothing begins.
+
+    Args:
+        say: takes a line for the user.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._told = say, False
+
+    def tell(self, why: str = "other trainings of this project use all cores; waiting for one") -> None:
+        """Say it, unless something was said."""
+        if not self._told:
+            self._say(why)
+        self._told = True

@@ -1,5 +1,6 @@
 """What a worker does with a job, wherever it runs: nothing here writes a file or knows how messages travel."""
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from tsslbp.experiment import resume, train_seed
 from tsslbp.method.batches import Splits, load_splits
 from tsslbp.method.loop import TrainingFailure
 from tsslbp.method.numerics import prepare_numerics
-from tsslbp.storage.checkpoints import TrainingState, pack_state
+from tsslbp.storage.checkpoints import TrainingState, pack_state, read_state
 from tsslbp.storage.provenance import device_name
 from tsslbp.storage.records import Epoch
 
@@ -62,6 +63,14 @@ def newest_state(job: Job) -> TrainingState | None:
         CheckpointError: the checkpoint is damaged.
     """
     return resume(job.checkpoint, job.key, job.task.model.epochs)
+
+
+def arrived_state(job: Job, packed: bytes | memoryview | None) -> TrainingState | None:
+    """The state in the bytes of a job's checkpoint, which may be None; otherwise as `newest_state`."""
+    if packed is None:
+        return None
+    state = read_state(io.BytesIO(packed), job.key, job.checkpoint)
+    return state if len(state.history) <= job.task.model.epochs else None
 
 
 def load_job_splits(job: Job) -> Splits:

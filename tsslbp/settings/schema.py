@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, Strict, StringConstraints, model_validator
 
 from tsslbp.settings.dataset import Dataset
 from tsslbp.settings.fields import (
@@ -58,7 +58,9 @@ class Execution(Section):
     Attributes:
         device: "auto" is the GPU where there is one.
         threads: CPU threads of one seed; "auto": as many as PyTorch would take.
-        parallel: seeds at a time; "auto": cores divided by threads, as far as memory allows.
+        parallel: seeds at a time; "auto": cores divided by threads, as far as memory allows, on a cluster as many as it takes.
+        engine: where seeds train: "local" is this machine, "ray" a Ray cluster.
+        gpu_share: part of a GPU that a seed on a Ray cluster asks for, where it trains on one.
         products: library of the dense products; "auto" is resolved once for a row, see `method.products.resolve_products`.
         workers: processes that preprocess.
     """
@@ -66,6 +68,8 @@ class Execution(Section):
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:(0|[1-9][0-9]?))?)$")] = "auto"
     threads: Processes | Literal["auto"] = 1
     parallel: Processes | Literal["auto"] = "auto"
+    engine: Literal["local", "ray"] = "local"
+    gpu_share: Annotated[float, Strict(), Field(gt=0, le=1)] = 1.0
     products: Literal["auto", "onednn", "blas"] = "auto"
     workers: Processes | Literal["auto"] = "auto"
 

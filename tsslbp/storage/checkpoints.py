@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import safetensors
 import safetensors.torch
@@ -73,14 +73,24 @@ def save_state(path: Path, state: TrainingState, key: str) -> None:
 
 
 def load_state(path: Path, key: str) -> TrainingState:
-    """Read a checkpoint that `save_state` wrote for the same key.
+    """Read a checkpoint that `save_state` wrote for the same key; errors as for `read_state`."""
+    return read_state(path, key, path)
+
+
+def read_state(source: Path | BinaryIO, key: str, path: Path) -> TrainingState:
+    """Read a checkpoint that may have come from another machine.
+
+    Args:
+        source: the file, or what `pack_state` returned, as an open file.
+        key: what it must belong to.
+        path: what to call it in an error.
 
     Raises:
         CheckpointError: it is damaged, holds anything but plain data, or belongs to another run.
     """
     try:
-        _check_bytes(path)
-        stored = torch.load(path, weights_only=True, map_location="cpu")
+        _check_bytes(source)
+        stored = torch.load(source, weights_only=True, map_location="cpu")
         found = stored.pop("key")
         history = tuple(Epoch.model_validate(epoch) for epoch in stored.pop("history"))
         state = TrainingState(history=history, **stored)
@@ -95,14 +105,16 @@ def load_state(path: Path, key: str) -> TrainingState:
     return state
 
 
-def _check_bytes(path: Path) -> None:
+def _check_bytes(source: Path | BinaryIO) -> None:
     """Compare a checkpoint with the checksums in it, which PyTorch writes but does not look at: a flipped bit would be trained on."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(source) as archive:
         if (damaged := archive.testzip()) is not None:
             raise ValueError(f"the checksum of {damaged} is wrong")
         # One that is marked as a folder would be read as whatever memory holds.
         if any(entry.external_attr for entry in archive.infolist()):
             raise ValueError("an entry is marked as what it is not")
+    if not isinstance(source, Path):
+        source.seek(0)
 
 
 def save_weights(path: Path, weights: Weights, metadata: dict[str, Any]) -> None:

@@ -1,0 +1,57 @@
+"""What several machines would take, and whether that is what a run takes."""
+
+import re
+import shutil
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.project import MODEL, Project
+from tsslbp.cluster_plan import Machines
+
+EPOCHS = 60
+
+
+def test_one_machine_with_one_core_takes_the_sum():
+    assert Machines(1, 1, 1).hours([1.0, 2.0, 3.0]) == 6
+
+
+def test_seeds_of_several_threads_fill_whole_cores():
+    assert Machines(2, 5, 2).seeds == 4
+    assert Machines(2, 1, 2).seeds == 2  # slowly, but it trains
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=40), st.integers(1, 5), st.integers(1, 8))
+def test_no_cluster_beats_its_longest_seed_or_its_share(hours, nodes, cores):
+    machines = Machines(nodes, cores, 1)
+    least = max(max(hours), sum(hours) / machines.seeds)
+    assert least * (1 - 1e-9) <= machines.hours(hours) <= 2 * least  # Graham's bound: no core waits while a seed does
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "many", "1e9", "100001"])
+def test_a_wrong_number_of_machines_is_one_line(tmp_path, wrong):
+    project = Project(tmp_path / "project")
+    said = project.run("plan", f"--nodes={wrong}", code=2)
+    assert f"argument --nodes: got '{wrong}'; a number from 1 to 100,000" in said
+
+
+@pytest.mark.slow
+def test_the_prediction_is_near_what_two_seeds_side_by_side_take(tmp_path, empty_database):
+    """Within a factor of 2: on a shared machine a few steps are timed in another moment than the training; the real ratio is printed."""
+    project = Project(tmp_path / "project", empty_database, EPOCHS)
+    project.change("architecture: 60", "architecture: 800-800")
+    project.change("parallel: 1", "parallel: 2")
+    project.prepare()
+    said = project.run("plan", "--all", "--nodes", "1", "--cores", "2", "--seconds", "4")
+    value, unit = re.search(r"2 seeds of 1 threads at a time, all models at once: ([0-9.]+) (s|minutes);", said).groups()
+    predicted = float(value) * {"s": 1, "minutes": 60}[unit]
+    process = project.start("fit", "--model", MODEL)
+    lines = [(time.monotonic(), line) for line in process.stdout if " epoch " in line]
+    assert process.wait() == 0
+    # From the first epoch on: a worker's start and its first step, which compiles, are in no plan.
+    measured = (lines[-1][0] - lines[0][0]) * EPOCHS / (EPOCHS - 1)
+    print(f"predicted {predicted:.1f} s, measured {measured:.1f} s")
+    assert 0.5 < predicted / measured < 2
+    shutil.rmtree(project.folder)
