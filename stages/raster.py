@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tsslbp.data.events import Events
     from tsslbp.method.network import SpikingNetwork
-    from tsslbp.storage.records import DataRecord
+    from tsslbp.storage.record_schema import DataRecord
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from stages.display import TimeLeft, TrainingDisplay
-from tsslbp.storage.records import Epoch
+from tsslbp.storage.record_schema import Epoch
 
 
 def row(epoch: int) -> Epoch:

@@ -1,13 +1,12 @@
 """The accuracies of a model in a few numbers, in percent."""
 
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tsslbp.storage.records import ModelRecord
+from tsslbp.storage.record_schema import ModelRecord
 
 
-def metrics(record: "ModelRecord") -> dict[str, float | None]:
+def metrics(record: ModelRecord) -> dict[str, float | None]:
     """Mean, stddev (n-1; None below two seeds) and maximum over the seeds, of their best accuracies and of their final ones."""
     values: dict[str, float | None] = {}
     for name in ("best", "final"):
@@ -18,7 +17,7 @@ def metrics(record: "ModelRecord") -> dict[str, float | None]:
     return values
 
 
-def shown_metrics(record: "ModelRecord") -> dict[str, Any]:
+def shown_metrics(record: ModelRecord) -> dict[str, Any]:
     """What `dvc metrics show` lists: so few numbers that its table fits into 120 columns; results.csv has all of them."""
     values = metrics(record)
     return {name: values[name] for name in ("best_mean", "best_std", "final_mean")} | {"seeds": len(record.seeds)}

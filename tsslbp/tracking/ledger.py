@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tsslbp.storage.records import ModelRecord, Provenance, SeedProvenance, SeedRecord
+from tsslbp.storage.record_schema import ModelRecord, Provenance, SeedProvenance, SeedRecord
 from tsslbp.tracking import mlflow_runs
 from tsslbp.tracking.epoch_metrics import Measured
 from tsslbp.tracking.experiments import experiment_id, renew_views
