@@ -1,6 +1,5 @@
 """What long work shows: a bar on a terminal, otherwise plain lines, both with the time that is left."""
 
-import datetime
 import sys
 import time
 from collections import deque
@@ -101,8 +100,10 @@ class TimeLeft:
         return rounds * sum(self._seconds) / len(self._seconds)
 
     def __str__(self) -> str:
-        seconds = self.seconds
-        return "" if seconds is None else str(datetime.timedelta(seconds=round(seconds)))
+        if (seconds := self.seconds) is None:
+            return ""
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 class TrainingDisplay:
@@ -123,7 +124,7 @@ class TrainingDisplay:
         self._name, self._epochs, self._samples = name, epochs, samples
         self._left = TimeLeft(left, at_a_time)
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}")
+        columns = TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[left]}")
         self._bars = Bars(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
         self._seeds: dict[int, TaskID] = {}
         self._all = self._bars.add_task(f"{name}, epochs of all seeds", total=sum(left.values()), left="")
@@ -142,12 +143,12 @@ class TrainingDisplay:
         self._bars.update(self._seeds[seed], description=f"seed {seed} epoch {epoch}/{self._epochs}", completed=samples)
 
     def epoch(self, seed: int, epoch: Epoch, seconds: float) -> None:
-        """Print the numbers of an epoch."""
+        """Print the numbers of an epoch that say how it goes, in 80 columns; the records and MLflow have the others."""
         self._left.epoch(seed, seconds)
         self._bars.update(self._all, advance=1, left=f"{self._left} left")
         self.say(
-            f"{self._name} seed {seed} epoch {epoch.epoch}/{self._epochs}: loss {epoch.train_loss:.4f}, train {epoch.train_accuracy:.2f} %, "
-            f"test {epoch.test_accuracy:.2f} %, {self._samples / seconds:,.0f} samples/s, {self._left} left"
+            f"{self._name} seed {seed} epoch {epoch.epoch}/{self._epochs}: loss {epoch.train_loss:.4f}, test {epoch.test_accuracy:.2f} %, "
+            f"{self._left} left"
         )
 
     def end(self, seed: int) -> None:

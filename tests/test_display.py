@@ -1,11 +1,14 @@
 """What a training shows: plain lines, bars on a terminal, and the time that is left of the row."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from stages.display import TimeLeft, TrainingDisplay
+from tests.project import ROOT
+from tsslbp.settings import load_settings
 from tsslbp.storage.record_schema import Epoch
 
 
@@ -46,7 +49,7 @@ def test_elsewhere_than_on_a_terminal_every_epoch_is_a_plain_line():
         display.batch(3, 1, 500)
         display.epoch(3, row(1), 2.0)
         display.end(3)
-    assert out.getvalue() == "mlp seed 3 epoch 1/2: loss 0.2500, train 90.00 %, test 91.00 %, 500 samples/s, 0:00:04 left\n"
+    assert out.getvalue() == "mlp seed 3 epoch 1/2: loss 0.2500, test 91.00 %, 0:00:04 left\n"
 
 
 def test_on_a_terminal_each_seed_that_runs_has_a_line_and_the_row_has_one():
@@ -67,3 +70,22 @@ def test_on_a_terminal_each_seed_that_runs_has_a_line_and_the_row_has_one():
         assert text in both
     assert "seed 3" not in one
     assert "seed 4" in one
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize("pipeline", ["params.yaml", "quickstart/params.yaml"])
+def test_every_line_fits_80_columns(pipeline, is_terminal):
+    """Of the longest name, in the tenth hour; hours are counted on, and a row of some days still fits."""
+    settings = load_settings(ROOT / pipeline)
+    name = max(settings.models, key=len)
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=is_terminal, width=80, soft_wrap=not is_terminal)
+    with TrainingDisplay(name, 150, 60_000, {0: 150, 4: 150}, 2, console) as display:
+        display.batch(0, 150, 59_999)
+        display.epoch(0, row(150), 2400.0)
+        display._bars.refresh()
+    text = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+    lines = [line.rstrip() for line in re.split(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]", text)]
+    assert max(map(len, lines)) <= 80
+    assert f"{name} seed 0 epoch 150/150: loss 0.2500, test 91.00 %, 100:00:00 left" in lines
+    assert any("100:00:00 left" in line and "1/300" in line for line in lines) == is_terminal, "a bar is cut off"

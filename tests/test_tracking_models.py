@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from urllib.request import urlopen
 
 import mlflow
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 
 from tests.project import ROOT
 from tests.record_builders import make_record
+from tests.servers import free_port, running, wait_until
 from tests.tracking_helpers import active_runs, client_of
 from tsslbp.method.batches import ImageBatches
 from tsslbp.method.build import NETWORK, load_network
@@ -199,6 +201,21 @@ def test_equal_libraries_are_packed_to_equal_bytes_and_can_be_imported(tmp_path:
 
 def without_checkout() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_pictures")
+def test_on_a_server_two_checkouts_have_a_registered_model_each_and_it_loads(tmp_path: Path, weights: Path) -> None:
+    port = free_port()
+    files = ("--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", tmp_path / "artifacts")
+    with running("mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", 1, *files, is_read=False):
+        wait_until(lambda: urlopen(f"http://127.0.0.1:{port}/health", timeout=2).status == 200, "the server is up", 180)
+        for person in ("ann", "bob", "ann"):
+            own = tracking_store(tmp_path / person, f"http://127.0.0.1:{port}")
+            complete(own, *trained(), lambda _model, _seed: {"best.safetensors": weights}, CONTEXT)
+        assert [len(versions) for versions in registered(own).values()] == [1, 1]
+        for name in registered(own):
+            assert len(load(own, f"models:/{name}@best").predict(np.zeros((2, 784), np.int64))) == 2
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from stages import published_weights
+from stages.common import weights_of
 from stages.published_weights import publish_weights, remote_advice
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
@@ -117,3 +118,12 @@ def test_dvc_pull_is_advised_only_where_there_is_a_remote(tmp_path, file, text, 
 
 def test_there_is_no_such_advice_outside_of_dvc(tmp_path):
     assert remote_advice(tmp_path) == ""
+
+
+def test_in_a_clone_the_network_in_git_stands_for_the_first_seeds_checkpoint(project, monkeypatch):
+    monkeypatch.chdir(project)
+    settings = load_settings(Path("params.yaml"))
+    assert weights_of(settings, MODEL, 0)["best.safetensors"] == Path(f"checkpoints/{MODEL}/seed-0-best.safetensors")
+    shutil.rmtree("checkpoints")
+    assert weights_of(settings, MODEL, 0)["best.safetensors"] == Path(f"reports/weights/{MODEL}.safetensors")
+    assert not weights_of(settings, MODEL, 1)["best.safetensors"].exists()

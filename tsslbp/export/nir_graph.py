@@ -55,7 +55,7 @@ def nir_graph(
     """
     import nir
 
-    if not step > 0:
+    if not 0 < step < float("inf"):
         raise ValueError(f"step {step}: a time step stands for a positive number of seconds")
     if str(network.precision) != "torch.float32":
         raise ValueError(f"precision {network.precision}: NIR has float32 alone")
