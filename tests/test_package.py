@@ -100,7 +100,7 @@ def test_the_wheel_leaves_nothing_behind_in_the_checkout(wheel):
 def test_its_metadata_say_what_it_needs(metadata):
     plain = {line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
     assert names(list(plain)) == {"torch", "numpy", "numba", "pydantic", "ruamel-yaml", "safetensors"}
-    assert set(metadata.get_all("Provides-Extra")) == {"pipeline", "bench", "dev"}
+    assert set(metadata.get_all("Provides-Extra")) == {"pipeline", "ray", "bench", "dev"}
     assert (metadata["Version"], metadata["License-Expression"]) == (tsslbp.__version__, "MIT")
 
 
