@@ -27,6 +27,8 @@ from tsslbp.settings import Settings, load_settings
 ROOT = Path(__file__).parents[1]
 QUICKSTART = ROOT / "quickstart/params.yaml"
 SEEDS = 5
+EPOCHS = 10
+"""A worker's start, a second or two of PyTorch's import, is in both engines' seconds."""
 QUEUED = 35
 MB = 1e6
 
@@ -61,17 +63,20 @@ def project(architecture: str, epochs: int, seeds: int) -> Iterator[Path]:
         yield folder
 
 
-def seconds_of(data: Path, engine: str, turn: int) -> float:
-    """Train all seeds of digits-cnn once."""
+def seconds_of(data: Path, engine: str, turn: int, epochs: int = EPOCHS) -> tuple[float, float]:
+    """Train all seeds of digits-cnn once: seconds until the first of them begins, and until the last is done."""
     settings = settings_in(data, engine=engine)
     scratch = settings.folders.model_copy(update={"scratch": data / f"{engine}-{turn}"})
-    model = ModelRun.open(settings.model_copy(update={"folders": scratch}), "digits-cnn", torch.device("cpu"))
+    models = {"digits-cnn": settings.model("digits-cnn").model_copy(update={"epochs": epochs})}
+    model = ModelRun.open(settings.model_copy(update={"folders": scratch, "models": models}), "digits-cnn", torch.device("cpu"))
     jobs = [job_of(model, seed) for seed in range(SEEDS)]
     with open_engine(model, SEEDS, print) as (trainer, _):
         began = time.perf_counter()
         with closing(trainer.train(jobs, model.splits, lambda *_: None)) as events:
+            next(events)
+            first = time.perf_counter()
             list(events)
-        return time.perf_counter() - began
+        return first - began, time.perf_counter() - began
 
 
 def overhead(turns: int) -> None:
@@ -79,10 +84,13 @@ def overhead(turns: int) -> None:
     torch.set_num_threads(1)
     seconds: dict[str, list[float]] = {"local": [], "ray": []}
     with project("400-400", 1, SEEDS) as data:
+        for engine in seconds:
+            seconds_of(data, engine, -1, epochs=1)  # compiles the kernels, for arrays that cannot be written to, too
         for turn in range(turns):
             for engine in ("local", "ray") if turn % 2 else ("ray", "local"):
-                seconds[engine].append(seconds_of(data, engine, turn))
-                print(f"{engine}: {seconds[engine][-1]:.1f} s (load {os.getloadavg()[0]:.1f})", flush=True)
+                start, whole = seconds_of(data, engine, turn)
+                seconds[engine].append(whole)
+                print(f"{engine}: {whole:.1f} s, of which {start:.1f} s to start (load {os.getloadavg()[0]:.1f})", flush=True)
     local, ray = (statistics.median(seconds[engine]) for engine in ("local", "ray"))
     print(
         f"local {local:.1f} s, ray {ray:.1f} s: {(ray / local - 1) * 100:+.1f} %; fastest {min(seconds['ray']) / min(seconds['local']) - 1:+.1%}"
@@ -156,6 +164,7 @@ if __name__ == "__main__":
     parser.add_argument("--turns", type=int, default=3, help="of overhead, for each engine (default: %(default)s)")
     options = parser.parse_args()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.pop("RAY_ADDRESS", None)
     if options.what == "overhead":
         overhead(options.turns)
     else:

@@ -25,8 +25,8 @@ from tsslbp.engines.slots import CoreBudget, Waiting
 from tsslbp.method.batches import Splits
 from tsslbp.storage.checkpoints import save_packed
 
-PATIENCE = 10
-"""Seconds after which a user is told that no node has room."""
+PATIENCE = 60
+"""Seconds after which a user is told that no node has room; on a busy one a worker takes twenty to begin."""
 
 
 @dataclass(frozen=True)
