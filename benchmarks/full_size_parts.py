@@ -26,7 +26,7 @@ from tsslbp.data.events import SENSOR, Events, read_events, write_events
 from tsslbp.data.readers import list_members
 from tsslbp.progress import Progress
 from tsslbp.settings import Dataset, Settings
-from tsslbp.storage.record_schema import DataRecord
+from tsslbp.storage.records import DataRecord
 
 MOVE, JITTER_US = 2, 500
 """How far a repeated recording is moved, in pixels, and its events in time, in microseconds."""

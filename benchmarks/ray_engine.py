@@ -155,7 +155,7 @@ def memory() -> None:
                     flush=True,
                 )
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from benchmarks.cases import ROW, ROW_MODEL
 from benchmarks.commands import SYNTHETIC, Turn
 from benchmarks.quiet import Timed, repeat_disturbed, watched
 from tsslbp.settings import Dataset, Settings
-from tsslbp.storage.record_schema import DataRecord
+from tsslbp.storage.records import DataRecord
 
 SEEDS, EPOCHS = 10, 4
 """Seeds of the row, and epochs of the shortened run."""

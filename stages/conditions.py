@@ -8,7 +8,7 @@ from stages.common import warn
 from tsslbp.data.processed import load_record
 from tsslbp.settings import Settings, load_settings
 from tsslbp.storage import meaning
-from tsslbp.storage.record_schema import ModelRecord, Provenance
+from tsslbp.storage.records import ModelRecord, Provenance
 
 
 def refuse_outdated_meaning(params: Path, settings: Settings, key: str) -> None:

@@ -13,7 +13,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from tsslbp.storage.record_schema import Epoch
+from tsslbp.storage.records import Epoch
 
 
 class ScreenProgress:

@@ -15,7 +15,7 @@ from stages.conditions import changed_since, conditions, refuse_outdated_meaning
 from stages.tracking_context import model_context
 from tsslbp.settings import Settings
 from tsslbp.storage.provenance import UNKNOWN, git_commit
-from tsslbp.storage.records import FINISHED, write_record
+from tsslbp.storage.record_files import FINISHED, write_record
 
 if TYPE_CHECKING:
     from tsslbp.experiment import ModelRun, Outcome

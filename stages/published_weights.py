@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tsslbp.settings import Settings
 from tsslbp.storage.files import checksum, whole_file
-from tsslbp.storage.record_schema import ModelRecord, Provenance
+from tsslbp.storage.records import ModelRecord, Provenance
 
 LARGEST = 15 * 2**20
 """Bytes of a file that goes into git. The rows below it come to 16 MB together; the networks of CIFAR-10 have 80 MB and more each."""

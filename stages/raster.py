@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tsslbp.data.events import Events
     from tsslbp.method.network import SpikingNetwork
-    from tsslbp.storage.record_schema import DataRecord
+    from tsslbp.storage.records import DataRecord
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
@@ -77,7 +77,7 @@ def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork
     """The model's network with weights, and a reader's words for where these come from."""
     from tsslbp.method.build import load_network
     from tsslbp.storage.files import checksum
-    from tsslbp.storage.records import read_record
+    from tsslbp.storage.record_files import read_record
 
     folder = settings.folders.runs / key
     for seed in read_record(folder)[0].seeds[:1] if (folder / "record.json").exists() else ():

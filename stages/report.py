@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tsslbp.report.origin import IsPresent, Run
     from tsslbp.report.rows import ResultRow
     from tsslbp.report.studies.findings import Studies
-    from tsslbp.storage.record_schema import ModelRecord, Provenance
+    from tsslbp.storage.records import ModelRecord, Provenance
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from stages.display import TrainingDisplay
 from stages.engine import Say, open_engine
 from tsslbp.engines import EpochDone, Event, Failed, Finished, Job, Lost, Started
 from tsslbp.experiment import ModelRun, Outcome, processed_folder
-from tsslbp.storage.record_schema import SeedProvenance
-from tsslbp.storage.records import FINISHED
+from tsslbp.storage.record_files import FINISHED
+from tsslbp.storage.records import SeedProvenance
 from tsslbp.tracking import LiveLog, ModelContext, TrackedRun, tracked_run
 
 

@@ -13,7 +13,7 @@ from stages.common import only_training, run, stage_name
 from stages.conditions import departures
 from stages.published_weights import publish_weights, remote_advice
 from tsslbp.settings import Settings
-from tsslbp.storage.records import FINISHED, publish_record, read_record, write_record
+from tsslbp.storage.record_files import FINISHED, publish_record, read_record, write_record
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tsslbp.experiment import ModelRun
     from tsslbp.report.origin import Run
     from tsslbp.report.rows import ResultRow
-    from tsslbp.storage.record_schema import SeedProvenance
+    from tsslbp.storage.records import SeedProvenance
 
 ELSEWHERE = 5
 """Test samples of 10,000 that may fall to another class where sums are rounded in another order."""

@@ -16,7 +16,7 @@ from tests.fuzz_data import soups
 from tests.fuzzing import Target, damaged
 from tsslbp.data.arrays import load_array
 from tsslbp.storage.checkpoints import METADATA, CheckpointError, TrainingState, load_state, load_weights, save_state, save_weights
-from tsslbp.storage.record_schema import Epoch
+from tsslbp.storage.records import Epoch
 
 # --- arrays
 

@@ -1,7 +1,7 @@
 """Made-up records of training runs, for tests that need a record and no training."""
 
 from tsslbp.settings import digest
-from tsslbp.storage.record_schema import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
+from tsslbp.storage.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
 
 
 def make_epoch(epoch: int, seed: int = 0) -> Epoch:

@@ -8,7 +8,7 @@ import numpy as np
 from stages.common import load_studies
 from tsslbp.report.origin import Run
 from tsslbp.settings import Settings, load_settings
-from tsslbp.storage.record_schema import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
+from tsslbp.storage.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tsslbp.storage.checkpoints import CheckpointError, TrainingState, load_state, load_weights, save_state, save_weights
-from tsslbp.storage.record_schema import Epoch
+from tsslbp.storage.records import Epoch
 
 
 class Evil:

@@ -10,7 +10,7 @@ from tests.killing import Running, check_whole, is_partial, run, wait_for_their_
 from tests.project import MODEL, Project, small_settings
 from tests.test_pipeline import Copy
 from tests.tracking_helpers import active_runs
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 from tsslbp.tracking import tracking_store, verify
 
 pytestmark = pytest.mark.slow

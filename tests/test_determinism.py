@@ -10,7 +10,7 @@ import yaml
 
 from tests.in_process import run_stage
 from tests.project import MODEL, Project
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 
 EVENTS = {
     "dataset": "ndigits",

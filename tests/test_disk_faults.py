@@ -16,7 +16,7 @@ from tests.killing import CHECKPOINT, check_whole, is_partial, nothing, run, who
 from tests.project import MODEL, Project
 from tests.source_builders import BODY, Place
 from tests.tracking_helpers import active_runs
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 from tsslbp.tracking import tracking_store, verify
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from rich.console import Console
 from stages.display import TimeLeft, TrainingDisplay
 from tests.project import ROOT
 from tsslbp.settings import load_settings
-from tsslbp.storage.record_schema import Epoch
+from tsslbp.storage.records import Epoch
 
 
 def row(epoch: int) -> Epoch:

@@ -173,7 +173,7 @@ import torch
 from pathlib import Path
 from tsslbp.measures import measure
 from tsslbp.method.step import Evaluation
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 
 print(measure(Evaluation(torch.tensor([[3, 1], [0, 2]]), ()))["balanced_accuracy"])
 print(sum(bool(read_record(folder)) for folder in sorted(Path("reports/runs").iterdir()) if folder.is_dir()))

@@ -19,7 +19,7 @@ from tests.report_builders import settings as protocol
 from tsslbp.report.rows import make_rows
 from tsslbp.report.texts import confusion_csv
 from tsslbp.settings import load_settings
-from tsslbp.storage.records import write_record
+from tsslbp.storage.record_files import write_record
 
 PIPELINES = {"dvc.yaml": "params.yaml", "quickstart/dvc.yaml": "quickstart/params.yaml"}
 TEMPLATES = {path.stem: path for path in (ROOT / ".dvc/plots").glob("*.json")}

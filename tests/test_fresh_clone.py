@@ -15,7 +15,7 @@ from tsslbp.figures.raster import Raster
 from tsslbp.figures.raster_file import FILE_NAME, save_raster
 from tsslbp.report.write import write_reports
 from tsslbp.settings import load_settings
-from tsslbp.storage.records import write_record
+from tsslbp.storage.record_files import write_record
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,7 +10,7 @@ import yaml
 from tsslbp.experiment import ModelRun
 from tsslbp.settings import Settings
 from tsslbp.storage.files import digest
-from tsslbp.storage.record_schema import DataRecord
+from tsslbp.storage.records import DataRecord
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = {

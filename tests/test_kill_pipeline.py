@@ -17,7 +17,7 @@ import pytest
 from tests.killing import MARKER, is_partial, processes_of, timeless, wait_for_their_end
 from tests.project import MODEL, results, small_settings
 from tests.test_pipeline import Copy
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 from tsslbp.tracking import accuracies, tracking_store, verify
 
 pytestmark = pytest.mark.slow

@@ -88,7 +88,7 @@ def test_the_pipeline_runs_from_raw_data_to_the_table(done):
 
 
 def test_mlflow_holds_each_seed_once_with_every_epoch(done):
-    from tsslbp.storage.records import read_record
+    from tsslbp.storage.record_files import read_record
     from tsslbp.tracking import accuracies, tracking_store, verify
 
     record, _ = read_record(done.folder / "quickstart/reports/runs/digits-mlp")

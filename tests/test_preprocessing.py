@@ -13,7 +13,7 @@ from tsslbp.data.preprocessing import preprocess
 from tsslbp.data.raw_files import SourceError
 from tsslbp.progress import Silent
 from tsslbp.settings import load_settings
-from tsslbp.storage.record_schema import DataRecord
+from tsslbp.storage.records import DataRecord
 
 
 def test_images_and_labels_arrive_unchanged(tmp_path):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.record_builders import make_epoch, make_provenance, make_record, make_seed
-from tsslbp.storage.record_schema import Epoch, ModelRecord, Provenance
-from tsslbp.storage.records import RecordError, read_record, write_record
+from tsslbp.storage.record_files import RecordError, read_record, write_record
+from tsslbp.storage.records import Epoch, ModelRecord, Provenance
 from tsslbp.storage.summary import metrics, shown_metrics
 
 numbers = st.floats(allow_nan=False)

@@ -24,7 +24,7 @@ from tsslbp.report.readme import TABLE, markers, readme_table
 from tsslbp.report.rows import make_rows
 from tsslbp.report.write import write_reports
 from tsslbp.settings import load_settings
-from tsslbp.storage.records import write_record
+from tsslbp.storage.record_files import write_record
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 

@@ -14,8 +14,8 @@ from tests.project import MODEL, Project
 from tests.tracking_helpers import client_of
 from tsslbp.data.images import IMAGE_FILES
 from tsslbp.storage import meaning
-from tsslbp.storage.record_schema import ModelRecord
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
+from tsslbp.storage.records import ModelRecord
 from tsslbp.tracking import tracking_store
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")

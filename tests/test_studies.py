@@ -12,7 +12,7 @@ from stages.common import STUDIES, load_studies, stage_name
 from tests.in_process import run_stage, train
 from tests.project import MODEL, Project
 from tsslbp.settings import Settings, SettingsError
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 from tsslbp.tracking import tracking_store, verify
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ import yaml
 
 from stages.plan import stage_name
 from tests.project import MODEL, ROOT, small_settings
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 
 pytestmark = pytest.mark.slow
 

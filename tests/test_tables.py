@@ -19,7 +19,7 @@ from tsslbp.report.readme import readme_table
 from tsslbp.report.rows import make_rows
 from tsslbp.report.tables.evidence import published_checks
 from tsslbp.report.texts import results_csv, results_markdown, results_tex
-from tsslbp.storage.records import RecordError, write_record
+from tsslbp.storage.record_files import RecordError, write_record
 
 REQUIRED = {
     *("dataset", "model", "architecture", "time_steps", "recipe", "seeds", "epochs", "best_mean", "best_std", "best_max"),

@@ -15,7 +15,7 @@ from tests.in_process import run_stage, train
 from tests.project import MODEL, Project
 from tests.servers import free_port, running, wait_until
 from tests.tracking_helpers import active_runs, client_of, history
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 from tsslbp.tracking import LiveLog, Store, tracking_store
 
 pytestmark = pytest.mark.slow

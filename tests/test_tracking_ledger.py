@@ -4,7 +4,7 @@ import pytest
 
 from tests.record_builders import make_provenance, make_record
 from tests.tracking_helpers import active_runs, changed, expected
-from tsslbp.storage.record_schema import Provenance
+from tsslbp.storage.records import Provenance
 from tsslbp.tracking import ModelContext, Store, TrackingError, accuracies, complete, import_records, verify
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")

@@ -24,7 +24,7 @@ from tsslbp.method.network import SpikingNetwork
 from tsslbp.settings import load_settings
 from tsslbp.storage.checkpoints import save_weights
 from tsslbp.storage.files import digest
-from tsslbp.storage.record_schema import ModelRecord, Provenance
+from tsslbp.storage.records import ModelRecord, Provenance
 from tsslbp.tracking import ModelContext, Store, complete, import_records, tracking_store
 from tsslbp.tracking.models import REQUIREMENTS, Sample, packed_library, write_model
 

@@ -17,7 +17,7 @@ from tests import postgres
 from tests.record_builders import make_provenance, make_record, make_seed
 from tests.servers import free_port, running, wait_until
 from tests.tracking_helpers import changed
-from tsslbp.storage.record_schema import ModelRecord
+from tsslbp.storage.records import ModelRecord
 from tsslbp.tracking import LiveLog, TrackedRun, import_records, tracked_run, tracking_store, verify
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.project import MODEL, Project
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 
 EPOCHS = 20  # so many that a signal in the first one does not come too late
 

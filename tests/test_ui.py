@@ -17,7 +17,7 @@ from stages.common import run
 from stages.ui import Address, main, make_parser
 from tests.record_builders import make_record
 from tests.servers import ROOT, free_port, running, wait_until
-from tsslbp.storage.record_schema import ModelRecord, Provenance
+from tsslbp.storage.records import ModelRecord, Provenance
 from tsslbp.tracking import ModelContext, Store, import_records, tracking_store
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -14,7 +14,7 @@ from tests.project import MODEL, Project
 from tsslbp.settings import load_settings
 from tsslbp.storage.checkpoints import load_weights, save_weights
 from tsslbp.storage.files import checksum
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 
 PUBLISHED = f"published: {{{MODEL}: {{mean: 90.0, std: 0.1, best: 91.0, runs: 2, epochs: 3}}}}"
 

@@ -12,7 +12,7 @@ from tsslbp.method.build import load_network
 from tsslbp.method.step import evaluate
 from tsslbp.settings import load_settings
 from tsslbp.storage.files import checksum
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 
 ROOT = Path(__file__).parent.parent
 WEIGHTS = sorted((ROOT / "reports/weights").glob("*.safetensors"))

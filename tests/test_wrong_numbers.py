@@ -11,7 +11,7 @@ from tests.in_process import run_stage
 from tests.project import MODEL, Project, results
 from tests.tracking_helpers import active_runs, history
 from tsslbp.method.batches import ImageBatches
-from tsslbp.storage.records import read_record
+from tsslbp.storage.record_files import read_record
 from tsslbp.tracking import tracking_store
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tests.record_builders import make_provenance, make_record, make_seed
-from tsslbp.storage.record_schema import ModelRecord
+from tsslbp.storage.records import ModelRecord
 from tsslbp.tracking import Store, TrackedRun, tracked_run
 
 OF_THE_LOGGING = ("mlflow.parentRunId", "tsslbp.checkout", "tsslbp.created")

@@ -23,7 +23,7 @@ from tsslbp.storage import meaning
 from tsslbp.storage.checkpoints import TrainingState, load_state, save_weights
 from tsslbp.storage.files import checksum
 from tsslbp.storage.provenance import device_name, git_commit, library_versions
-from tsslbp.storage.record_schema import DataRecord, ModelRecord, Provenance, SeedProvenance, SeedRecord
+from tsslbp.storage.records import DataRecord, ModelRecord, Provenance, SeedProvenance, SeedRecord
 from tsslbp.system import memory_of
 
 

@@ -9,7 +9,7 @@ from tsslbp.progress import Progress
 from tsslbp.settings import Dataset, digest
 from tsslbp.storage.files import checksum, write_text
 from tsslbp.storage.folders import whole_folder, write_errors_named
-from tsslbp.storage.record_schema import DataRecord
+from tsslbp.storage.records import DataRecord
 
 
 def preprocess(key: str, dataset: Dataset, raw: Path, processed: Path, workers: int, progress: Progress) -> DataRecord:

@@ -15,7 +15,7 @@ from tsslbp.data.events import Shape
 from tsslbp.data.images import Split, check_split
 from tsslbp.data.recordings import cell_type
 from tsslbp.settings import Dataset
-from tsslbp.storage.record_schema import DataRecord
+from tsslbp.storage.records import DataRecord
 
 PIECE = 1 << 24
 """Elements of a memory-mapped array that are looked at in one go."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tsslbp.experiment import SeedTask
 from tsslbp.method.batches import Splits
-from tsslbp.storage.record_schema import Epoch
+from tsslbp.storage.records import Epoch
 
 RETRIES = 2
 """So many times a seed is started again without having completed an epoch in between: a third loss is no accident."""

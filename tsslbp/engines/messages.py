@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from typing import Literal
 
 from tsslbp.engines.jobs import EngineError
-from tsslbp.storage.record_schema import Epoch
+from tsslbp.storage.records import Epoch
 
 PIECE = 1 << 22
 """Bytes of a checkpoint that travel at a time, so that the driver never holds the whole of a large one."""

@@ -14,7 +14,7 @@ from tsslbp.method.loop import TrainingFailure
 from tsslbp.method.numerics import prepare_numerics
 from tsslbp.storage.checkpoints import TrainingState, pack_state, read_state
 from tsslbp.storage.provenance import device_name
-from tsslbp.storage.record_schema import Epoch
+from tsslbp.storage.records import Epoch
 
 BATCH_INTERVAL = 0.1
 """Seconds between two reports of how far an epoch is: a step may take 3 ms, and a reader's eye is slower."""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tsslbp.figures.canvas import BLACK, BLUE, GREEN, VERMILLION, Picture, blank, blank_figure, dot_if_single, finish, integer_epochs, style
-from tsslbp.storage.record_schema import Epoch, SeedRecord
+from tsslbp.storage.records import Epoch, SeedRecord
 
 DASHES = ("-", "--", ":", "-.")
 Array = NDArray[np.float64]

@@ -21,7 +21,7 @@ from tsslbp.data.processed import Recordings, load_record
 from tsslbp.method.augmentation import draw_moves, gather_images, no_moves
 from tsslbp.method.seeding import ORDER, sample_generator
 from tsslbp.settings import Augmentation, Dataset, Model
-from tsslbp.storage.record_schema import DataRecord
+from tsslbp.storage.records import DataRecord
 from tsslbp.system import compiled
 
 Batch = tuple[Tensor, Tensor]

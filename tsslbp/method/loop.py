@@ -16,7 +16,7 @@ from tsslbp.method.network import SpikingNetwork
 from tsslbp.method.seeding import dropout_generator
 from tsslbp.method.step import Evaluation, Loss, evaluate, optimize
 from tsslbp.storage.checkpoints import TrainingState, Weights
-from tsslbp.storage.record_schema import Epoch
+from tsslbp.storage.records import Epoch
 
 SILENT_EPOCHS = 3
 """A layer without a spike on the test set for so many epochs, or to the end of a shorter run, counts as dead."""

@@ -19,7 +19,7 @@ from statistics import fmean
 
 from tsslbp.architecture import Convolution, PlannedLayer, plan_network
 from tsslbp.settings import Dataset
-from tsslbp.storage.record_schema import Epoch, ModelRecord
+from tsslbp.storage.records import Epoch, ModelRecord
 
 
 @dataclass(frozen=True)

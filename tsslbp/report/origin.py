@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsslbp.settings import Settings
-from tsslbp.storage.record_schema import ModelRecord, Provenance, SeedProvenance
-from tsslbp.storage.records import RecordError, read_record
+from tsslbp.storage.record_files import RecordError, read_record
+from tsslbp.storage.records import ModelRecord, Provenance, SeedProvenance
 
 Run = tuple[ModelRecord, Provenance]
 

@@ -13,7 +13,7 @@ from tsslbp.report.operations import Operations, operations_of
 from tsslbp.report.origin import IsPresent, Origin, Run, origin_of
 from tsslbp.report.statistics import Comparison, Summary, check_published, compare
 from tsslbp.settings import Published, Settings
-from tsslbp.storage.record_schema import ModelRecord
+from tsslbp.storage.records import ModelRecord
 
 UNPUBLISHED = Published(mean=None, std=None, best=None, runs=None)
 

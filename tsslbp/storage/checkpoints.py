@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tsslbp.storage.files import whole_file
-from tsslbp.storage.record_schema import Epoch
+from tsslbp.storage.records import Epoch
 
 Weights = dict[str, Tensor]
 METADATA = "tsslbp"
@@ -32,7 +32,7 @@ class TrainingState:
     Attributes:
         weights: of the network now.
         optimizer: the optimizer's state.
-        best_weights: of the first epoch that reached the best accuracy, see `record_schema.Epoch.selected_on`.
+        best_weights: of the first epoch that reached the best accuracy, see `records.Epoch.selected_on`.
         history: of the epochs so far.
         seconds: how long each of them took.
         confusion: after the last epoch, classes x classes.

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from tsslbp.settings import Settings
-from tsslbp.storage.record_schema import ModelRecord, Provenance
+from tsslbp.storage.records import ModelRecord, Provenance
 from tsslbp.storage.syntax import parse, source_meaning
 
 PACKAGE = Path(__file__).parents[1]

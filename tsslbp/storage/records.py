@@ -1,156 +1,131 @@
-"""What a training run measured, as files in git: `reports/runs/<model>/`.
+"""What a training run measured: the fields of its record, which `record_files.py` keeps as files in git."""
 
-- `metrics.json`: the accuracies that `dvc metrics show` lists;
-- `history.csv`: a row per seed and epoch;
-- `record.json`: settings, data, run ids, confusion matrices and checksums of the weights;
-- `provenance.json`: when, where and with what it ran.
-
-The first three are equal for equal settings, data and code, interrupted or not; only provenance.json is not.
-"""
-
-import csv
-import hashlib
-import io
-import json
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from tsslbp.storage.files import whole_file
-from tsslbp.storage.record_schema import Epoch, ModelRecord, Provenance
-from tsslbp.storage.summary import shown_metrics
-
-HISTORY_SHA256 = "history_sha256"
-RECORD_FILES = ("metrics.json", "history.csv", "provenance.json", "record.json")
-"""The files of a record, in the order in which they get their names: record.json, which names another, last."""
-FINISHED = "record"
-"""The folder beside a model's weights that holds the record of a training that came to its end; `stages.train` publishes it."""
+from pydantic import BaseModel, ConfigDict
 
 
-class RecordError(ValueError):
-    """A file under reports/runs/ that is missing, damaged or at odds with another."""
+class Record(BaseModel):
+    """Base of what is stored: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def write_record(folder: Path, record: ModelRecord, provenance: Provenance) -> None:
-    """Write the four files of one model into `folder`; each of them is whole or not there at all."""
-    history = _history_csv(record)
-    stored = record.model_dump(mode="json", exclude={"seeds": {"__all__": {"history"}}})
-    texts = {
-        "metrics.json": _json(shown_metrics(record)),
-        "history.csv": history,
-        "provenance.json": _json(provenance.model_dump(mode="json")),
-        "record.json": _json({**stored, HISTORY_SHA256: hashlib.sha256(history.encode()).hexdigest()}),
-    }
-    _write_files(folder, {name: text.encode() for name, text in texts.items()})
+class Epoch(Record):
+    """What one epoch of one seed measured.
 
-
-def publish_record(source: Path, target: Path) -> tuple[ModelRecord, Provenance]:
-    """Copy a record to where it is in git, and return it. What is at `target` stays as it is until all of the new one is on the disk.
-
-    Raises:
-        RecordError: a file of the source is missing or damaged; the message names it.
-        WriteError: a file cannot be written.
+    Attributes:
+        epoch: counted from 1.
+        train_loss: mean over the epoch's samples of the loss, summed over classes and steps.
+        train_accuracy: percent, counted during the epoch, while the weights change.
+        test_accuracy: percent, after the epoch.
+        firing_rates: spikes per neuron and step, mean over the test set, one value per layer with neurons.
+        test_loss: mean over the test samples of the loss; None in records older than this field.
+        held_out_accuracy: percent of the held-out training samples; None where the epoch is chosen on test data.
+        input_rate: ones per input cell and step, mean over the test set; None for still images.
+        measures: further numbers by name, see tsslbp/measures.py.
     """
-    found = read_record(source)
-    contents = {name: (source / name).read_bytes() for name in RECORD_FILES}
-    _write_files(target, contents | {"metrics.json": _json(shown_metrics(found[0])).encode()})  # as it is shown today
-    return found
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    test_accuracy: float
+    firing_rates: tuple[float, ...]
+    test_loss: float | None = None
+    held_out_accuracy: float | None = None
+    input_rate: float | None = None
+    measures: dict[str, float] = {}
+
+    @property
+    def selected_on(self) -> float:
+        """The accuracy that chooses the best epoch: on held-out training samples where there are some, otherwise on test data."""
+        return self.test_accuracy if self.held_out_accuracy is None else self.held_out_accuracy
 
 
-def _write_files(folder: Path, contents: dict[str, bytes]) -> None:
-    with ExitStack() as files:
-        for name in reversed(RECORD_FILES):  # what is opened first gets its name last
-            files.enter_context(whole_file(folder / name)).write_bytes(contents[name])
+class SeedRecord(Record):
+    """One finished run: one model, one seed. `confusion[i][j]`: test samples of class i that were taken for j, after the last epoch."""
+
+    seed: int
+    run_id: str
+    history: tuple[Epoch, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    best_weights_sha256: str
+    final_weights_sha256: str
+
+    @property
+    def best(self) -> float:
+        """Test accuracy at the best epoch, percent; in the reference's protocol that epoch is chosen on test data."""
+        return self.history[self.best_epoch - 1].test_accuracy
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch with the best accuracy, see `Epoch.selected_on`."""
+        return max(self.history, key=lambda epoch: epoch.selected_on).epoch
+
+    @property
+    def final(self) -> float:
+        """Test accuracy after the last epoch, percent."""
+        return self.history[-1].test_accuracy
 
 
-def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
-    """Read what `write_record` wrote.
+class DataRecord(Record):
+    """The data that a model was trained on.
 
-    Raises:
-        RecordError: a file is missing or damaged; the message names it.
+    Attributes:
+        dataset: its key in params.yaml.
+        title: its name for a reader.
+        checksum: checksum of the raw files.
+        train_samples: number of training samples.
+        test_samples: number of test samples.
+        subset: why its numbers are not the protocol's; empty for the official data.
+        arrays: checksum of the processed arrays, so that other preprocessing is other data.
+        shape: channels, height and width of an image or of a frame of events; empty in records that are older than the field.
+        classes: number of labels; 0 in such records.
+        empty_recordings: samples without an event in the steps that are kept; 0 for images.
     """
-    histories = _read_history(folder / "history.csv")
-    stored = _read_json(folder / "record.json")
-    try:
-        # A kill between the two files leaves a history and a record that do not belong together.
-        if stored.pop(HISTORY_SHA256) != _text_sha256(folder / "history.csv"):
-            raise RecordError(f"{folder}: history.csv and record.json do not belong together; restore both from git or run the model again")
-        for seed in stored["seeds"]:
-            seed["history"] = histories.get(seed["seed"], [])
-        record = ModelRecord.model_validate(stored)
-        provenance = Provenance.model_validate(_read_json(folder / "provenance.json"))
-    except (ValidationError, KeyError, TypeError) as error:
-        raise RecordError(
-            f"{folder}: record.json or provenance.json is damaged ({error}); restore it from git or run the model again"
-        ) from None
-    for seed in record.seeds:
-        if [epoch.epoch for epoch in seed.history] != list(range(1, len(seed.history) + 1)) or not seed.history:
-            raise RecordError(
-                f"{folder / 'history.csv'}: the epochs of seed {seed.seed} are not 1, 2, 3 ...; restore the file from git or run the model again"
-            )
-    return record, provenance
+
+    dataset: str
+    title: str
+    checksum: str
+    train_samples: int
+    test_samples: int
+    subset: tuple[str, ...] = ()
+    arrays: str = ""
+    shape: tuple[int, int, int] | tuple[()] = ()
+    classes: int = 0
+    empty_recordings: int = 0
 
 
-def _text_sha256(path: Path) -> str:
-    """The checksum of a text file with the line ends that it was written with; a checkout may have made others of them."""
-    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+class ModelRecord(Record):
+    """All seeds of one model. `settings` is the model's section of params.yaml, with its recipe's under "recipe_settings"."""
+
+    experiment: str
+    model: str
+    recipe: str
+    settings: dict[str, Any]
+    data: DataRecord
+    code: str
+    seeds: tuple[SeedRecord, ...]
 
 
-def _history_csv(record: ModelRecord) -> str:
-    rows = [{"seed": seed.seed, **_cells(row)} for seed in record.seeds for row in seed.history]
-    buffer = io.StringIO()
-    columns = dict.fromkeys(["seed", "epoch", *_NUMBERS, *(name for row in rows for name in row)])
-    writer = csv.DictWriter(buffer, list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)  # repr of a float reads back as the same float
-    return buffer.getvalue()
+class SeedProvenance(Record):
+    """How one run went: `seconds` holds the duration of every epoch, `failed` what went wrong, if anything did.
+
+    `products` is the library of the dense products; None in records older than this field.
+    """
+
+    seed: int
+    started: str
+    git_commit: str
+    device: str
+    threads: int
+    versions: dict[str, str]
+    seconds: tuple[float, ...]
+    failed: str | None = None
+    products: str | None = None
 
 
-_NUMBERS = ("train_loss", "train_accuracy", "test_accuracy")
-_LATER = ("test_loss", "held_out_accuracy", "input_rate")
-"""Columns that a history has only where there is something to say."""
-_RATE, _MEASURE = "firing_rate_", "measure_"
+class Provenance(Record):
+    """When, where and with what the seeds of a model ran."""
 
-
-def _cells(row: Epoch) -> dict[str, float]:
-    """The columns of an epoch."""
-    later = {name: value for name in _LATER if (value := getattr(row, name)) is not None}
-    rates = {f"{_RATE}{layer}": rate for layer, rate in enumerate(row.firing_rates, start=1)}
-    measures = {f"{_MEASURE}{name}": value for name, value in row.measures.items()}
-    return {"epoch": row.epoch, **{name: getattr(row, name) for name in _NUMBERS}, **later, **measures, **rates}
-
-
-def _epoch_of(cells: dict[str, str]) -> dict[str, Any]:
-    """An epoch's fields from the columns of its row; an empty cell stands for a number that was not measured."""
-    numbers = {name: float(value) for name, value in cells.items() if value != "" and name not in ("seed", "epoch")}
-    return {
-        "epoch": int(cells["epoch"]),
-        **{name: numbers[name] for name in _NUMBERS},
-        **{name: numbers[name] for name in _LATER if name in numbers},
-        "firing_rates": [value for name, value in numbers.items() if name.startswith(_RATE)],
-        "measures": {name.removeprefix(_MEASURE): value for name, value in numbers.items() if name.startswith(_MEASURE)},
-    }
-
-
-def _read_history(path: Path) -> dict[int, list[dict[str, Any]]]:
-    histories: dict[int, list[dict[str, Any]]] = {}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                histories.setdefault(int(row["seed"]), []).append(_epoch_of(row))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:  # a cell too many has None for its column
-        raise RecordError(f"{path}: cannot be read ({error}); restore it from git or run the model again") from None
-    return histories
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, indent=1, allow_nan=False) + "\n"
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RecordError(f"{path}: cannot be read ({error}); restore it from git or run the model again") from None
+    seeds: tuple[SeedProvenance, ...]

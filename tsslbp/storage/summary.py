@@ -3,7 +3,7 @@
 import statistics
 from typing import Any
 
-from tsslbp.storage.record_schema import ModelRecord
+from tsslbp.storage.records import ModelRecord
 
 
 def metrics(record: ModelRecord) -> dict[str, float | None]:

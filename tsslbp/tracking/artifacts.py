@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tsslbp.storage.record_schema import SeedRecord
+from tsslbp.storage.records import SeedRecord
 from tsslbp.tracking.pictures import model_files, seed_files
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The measurements of an epoch as MLflow's metrics, named after the fields of `record_schema.Epoch`: a new field needs no line here.
+"""The measurements of an epoch as MLflow's metrics, named after the fields of `records.Epoch`: a new field needs no line here.
 
 MLflow draws one section of charts for each word before a slash, so names are turned round: `test_accuracy` is `accuracy/test`.
 """
@@ -6,7 +6,7 @@ MLflow draws one section of charts for each word before a slash, so names are tu
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tsslbp.storage.record_schema import Epoch
+from tsslbp.storage.records import Epoch
 
 ACCURACY = "accuracy/test"
 """The metric that the report compares with the records; an epoch that has it has all its metrics."""

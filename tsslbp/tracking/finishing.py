@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsslbp.settings import digest
-from tsslbp.storage.record_schema import ModelRecord, SeedRecord
+from tsslbp.storage.records import ModelRecord, SeedRecord
 from tsslbp.storage.summary import metrics
 from tsslbp.tracking import artifacts, mlflow_runs, models
 from tsslbp.tracking.epoch_metrics import Measured

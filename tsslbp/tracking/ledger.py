@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tsslbp.storage.record_schema import ModelRecord, Provenance, SeedProvenance, SeedRecord
+from tsslbp.storage.records import ModelRecord, Provenance, SeedProvenance, SeedRecord
 from tsslbp.tracking import mlflow_runs
 from tsslbp.tracking.epoch_metrics import Measured
 from tsslbp.tracking.experiments import experiment_id, renew_views
@@ -74,7 +74,7 @@ def import_records(
 
     Args:
         store: where to.
-        records: as `records.read_record` returns them.
+        records: as `record_files.read_record` returns them.
         weights: where checkpoints are; those that do not exist are passed over.
         contexts: what else the parent runs show, by model.
 

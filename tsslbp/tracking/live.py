@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tsslbp.storage.record_schema import Epoch, ModelRecord, Provenance, SeedRecord
+from tsslbp.storage.records import Epoch, ModelRecord, Provenance, SeedRecord
 from tsslbp.tracking import mlflow_runs
 from tsslbp.tracking.epoch_metrics import Measured
 from tsslbp.tracking.experiments import experiment_id

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsslbp.settings import Dataset
-from tsslbp.storage.record_schema import SeedRecord
+from tsslbp.storage.records import SeedRecord
 from tsslbp.tracking.store import CHECKOUT, Connection
 
 if TYPE_CHECKING:

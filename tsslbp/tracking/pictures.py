@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from tsslbp.storage.record_schema import SeedRecord
+from tsslbp.storage.records import SeedRecord
 
 
 def seed_files(record: SeedRecord, title: str) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tsslbp.settings import Dataset, digest
-from tsslbp.storage.record_schema import DataRecord, ModelRecord, SeedProvenance
+from tsslbp.storage.records import DataRecord, ModelRecord, SeedProvenance
 
 LONGEST_VALUE = 5000
 """Characters of a parameter or tag that are kept; MLflow's own limits are 6000 and 8000."""
