@@ -49,6 +49,7 @@ def test_it_has_a_frame_per_step_and_equal_rasters_give_equal_bytes():
         assert (image.format, image.n_frames, image.info["loop"]) == ("GIF", 4, 0)
 
 
+@pytest.mark.slow
 def test_the_committed_one_is_of_the_committed_raster_and_at_most_a_megabyte():
     path = ROOT / "reports/figures/recording.gif"
     shown = load_raster(ROOT / "reports" / FILE_NAME)

@@ -40,6 +40,7 @@ def test_inputs_are_what_the_network_on_pytorch_gets_with_channels_last(settings
     assert x.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_samples_that_cannot_be_written_are_an_error_and_no_hang(settings):
     broken = replace(small(settings, conv_gain="nonsense"), name="broken")  # model_copy checks nothing
     with JaxWorker(job(settings, case=broken)) as worker, pytest.raises(WorkerError, match="TypeError"):

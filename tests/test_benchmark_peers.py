@@ -93,6 +93,7 @@ def test_libraries_on_jax_are_compiled_already(settings):
     assert {entry.peer for entry in ROSTER.values() if entry.compiled} == {entry.peer for entry in PEERS if not entry.on_jax}
 
 
+@pytest.mark.slow
 def test_adding_a_peer_costs_its_module_and_a_line_of_requirements(tmp_path):
     copy, project = tmp_path / "copy", tmp_path / "project"
     shutil.copytree(ROOT / "benchmarks", copy / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))

@@ -20,6 +20,7 @@ from tests.benchmark_builders import small
 from tests.project import ROOT
 
 
+@pytest.mark.slow
 def test_an_implementation_that_fails_is_a_note_and_the_others_go_on(settings):
     case = small(settings)
     broken = small(settings, conv_gain="nonsense")  # model_copy checks nothing: the worker stumbles over it
@@ -38,6 +39,7 @@ def test_a_worker_that_is_killed_is_an_error_and_no_hang(settings):
             worker.ask("ready")
 
 
+@pytest.mark.slow
 def test_a_worker_leaves_when_it_is_not_wanted_any_more(settings):
     with TorchWorker(Job(small(settings), LOWER_BOUND, 1)) as worker:
         worker.ask("ready")
@@ -45,6 +47,7 @@ def test_a_worker_leaves_when_it_is_not_wanted_any_more(settings):
     assert process.exitcode == 0
 
 
+@pytest.mark.slow
 def test_implementations_compute_as_the_stage_train_does_with_their_threads_and_no_denormals():
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         assert pool.submit(threads_and_a_denormal).result() == (1, 0.0)
@@ -95,6 +98,7 @@ def small_project(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_quick_writes_csv_table_and_figure_of_a_small_case(small_project):
     done = run(small_project, "--quick", "--cases", "mnist-cnn", "--implementations", "tsslbp", "lower-bound", "--threads", "1")
     assert done.returncode == 0, done.stderr

@@ -38,6 +38,7 @@ def test_both_ways_are_measured_and_scaled_to_the_whole_data_set(settings, monke
     assert row.steps == 2 * 2 * 12  # epochs that count, turns, steps of 600 samples
 
 
+@pytest.mark.slow
 def test_the_projects_engine_trains_seeds_side_by_side_and_in_turn(settings, tmp_path):
     model = settings.model(ROW_MODEL).model_copy(update={"architecture": "4C5-P2-40"})
     small = settings.model_copy(update={"models": {ROW_MODEL: model}})
@@ -47,6 +48,7 @@ def test_the_projects_engine_trains_seeds_side_by_side_and_in_turn(settings, tmp
     assert row.in_turn.epoch_seconds[0] > 0
 
 
+@pytest.mark.slow
 def test_a_seed_that_fails_is_one_line(settings):
     model = settings.model(ROW_MODEL).model_copy(update={"architecture": "4", "threshold": 1e9})
     silent = settings.model_copy(update={"models": {ROW_MODEL: model}})

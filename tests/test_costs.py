@@ -33,6 +33,7 @@ def test_events_are_made_up_for_event_models():
     assert cost.train_rate > 0
 
 
+@pytest.mark.slow
 def test_side_by_side_a_row_takes_as_many_rounds_as_seeds_need():
     cost = measure(load_settings(ROOT / "quickstart/params.yaml"), "digits-mlp", torch.device("cpu"), seconds=0.05, at_a_time=2)
     assert cost.at_a_time == 2

@@ -95,6 +95,7 @@ def idx(values: NDArray[np.uint8]) -> bytes:
     return gzip.compress(head + values.tobytes(), mtime=0)
 
 
+@pytest.mark.slow
 @section("A dataset of images")
 def test_images_with_file_names_of_their_own(copy, tmp_path):
     mirror, random = tmp_path / "mirror/letters", np.random.default_rng(0)
@@ -121,6 +122,7 @@ def text_recordings(count: int, seed: int) -> bytes:
     return packed.getvalue()
 
 
+@pytest.mark.slow
 @section("A dataset of events")
 def test_events_in_another_format_from_another_camera(copy, tmp_path):
     mirror = tmp_path / "mirror/gestures"
@@ -139,6 +141,7 @@ def test_a_recording_that_is_wrong_is_named(copy):
     assert "outside the frame of 3 channels, 12 rows and 16 columns" in copy.run("-c", code)
 
 
+@pytest.mark.slow
 @section("A loss")
 def test_a_loss(copy):
     code = """
@@ -166,6 +169,7 @@ print(code_meaning("kernel", "cpu"), code_meaning("count", "cuda"))
     assert meanings.split() == [code_meaning("kernel", "cpu"), code_meaning("count", "cuda")], "a row became stale"
 
 
+@pytest.mark.slow
 @section("A metric per epoch")
 def test_a_metric(copy):
     code = """
@@ -221,6 +225,7 @@ print(sorted(set(spikes.detach().round(decimals=5).flatten().tolist())), bool(cu
     assert copy.run("-c", code).strip() == "[0.0, 1.0] True"
 
 
+@pytest.mark.slow
 @section("A gradient rule")
 def test_a_gradient_rule(copy):
     code = """

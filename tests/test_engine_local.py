@@ -93,6 +93,7 @@ def test_a_seed_whose_workers_end_again_and_again_is_given_up_and_the_others_end
     assert children() == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_finds_other_code_is_refused(model, tmp_path):
     jobs = [replace(job, code="0" * 32) for job in jobs_of(model)]
     with pytest.raises(EngineError, match=r"was edited while it trained: training began with 000000000000, a worker .* finds"):
@@ -100,12 +101,14 @@ def test_a_worker_that_finds_other_code_is_refused(model, tmp_path):
     assert children() == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_finds_other_data_is_refused(model, tmp_path):
     jobs = [replace(job, data_id=("0", "1")) for job in jobs_of(model)]
     with pytest.raises(EngineError, match="processed anew since training began"):
         list(train(local_engine(tmp_path, 2), model, jobs))
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_named_and_kept(model, tmp_path):
     job = jobs_of(model)[0]
     job.checkpoint.parent.mkdir(parents=True)
@@ -117,6 +120,7 @@ def test_a_damaged_checkpoint_is_named_and_kept(model, tmp_path):
     assert job.checkpoint.read_bytes() == b"nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_a_time", [1, 2])
 def test_a_seed_whose_numbers_go_wrong_fails_and_the_other_goes_on(model, tmp_path, at_a_time, undisturbed):
     wrong, right = jobs_of(model)
@@ -128,6 +132,7 @@ def test_a_seed_whose_numbers_go_wrong_fails_and_the_other_goes_on(model, tmp_pa
     assert_same(final_states(model, (1,)), undisturbed[1:])
 
 
+@pytest.mark.slow
 def test_an_error_of_ours_in_a_worker_arrives_with_its_traceback(model, tmp_path):
     code = code_meaning(model.model.loss.kind, "cuda:99")
     jobs = [replace(job, code=code, task=replace(job.task, device="cuda:99")) for job in jobs_of(model)]
@@ -135,6 +140,7 @@ def test_an_error_of_ours_in_a_worker_arrives_with_its_traceback(model, tmp_path
         list(train(local_engine(tmp_path, 2), model, jobs))
 
 
+@pytest.mark.slow
 def test_who_stops_listening_ends_the_workers(model, tmp_path):
     events = train(local_engine(tmp_path, 2), model, jobs_of(model))
     assert isinstance(next(events), Started)
@@ -143,6 +149,7 @@ def test_who_stops_listening_ends_the_workers(model, tmp_path):
     assert children() == []
 
 
+@pytest.mark.slow
 def test_seeds_that_need_more_cores_than_are_free_wait_for_them(model, tmp_path, undisturbed):
     said = []
     engine = local_engine(tmp_path, 2, cores=1, say=said.append)

@@ -66,6 +66,7 @@ def digits() -> tuple[Tensor, Tensor]:
     return x, labels
 
 
+@pytest.mark.slow
 def test_norses_reader_computes_the_same_spikes_and_classes_on_real_digits(project, digits):
     from_nir = reader("norse")
     assert run_stage(project, "export", "--model", MODEL, "--format", "nir") == 0

@@ -39,6 +39,7 @@ def test_workers_of_a_data_loader_use_the_neuron():
     assert run(code) == "4"
 
 
+@pytest.mark.slow
 def test_two_python_threads_share_numbas_simple_pool():
     code = f"{USE}torch.set_num_threads(2)\nimport threading\nts = [threading.Thread(target=lambda: [use() for _ in range(20)]) for _ in range(2)]\n"
     assert run(f"{code}[t.start() for t in ts]\n[t.join() for t in ts]\nprint('done')", NUMBA_THREADING_LAYER="workqueue") == "done"

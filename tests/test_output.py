@@ -86,6 +86,7 @@ def test_a_failure_keeps_its_message_and_exit_code(project: Project) -> None:
     assert shell(project, "$STAGE --help > /dev/full").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["| head -1", "> /dev/full"])
 def test_a_training_goes_on_without_a_reader(tmp_path: Path, empty_database: Path, reader: str) -> None:
     project = Project(tmp_path / "project", empty_database, epochs=2)
