@@ -264,6 +264,8 @@ def test_an_error_of_ours_in_a_worker_arrives_with_its_traceback(model, engine):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_local_ray_ends_with_the_stage(folder, tmp_path, how, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     project = Project(tmp_path / "project", epochs=EPOCHS * 10)
     shutil.copytree(folder / "data", project.folder / "data")
     project.change("engine: local", "engine: ray")
@@ -278,3 +280,4 @@ def test_a_local_ray_ends_with_the_stage(folder, tmp_path, how, monkeypatch):
     assert "Traceback" not in err
     wait_for_their_end(project.folder, 10)
     assert set(Path(tempfile.gettempdir()).glob("tsslbp-ray-*")) == before
+    assert not (tmp_path / "home/.ray").exists()

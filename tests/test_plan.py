@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.project import MODEL, Project
 from tsslbp.cluster_plan import Machines
 
-EPOCHS = 60
+EPOCHS = 20
 
 
 def test_one_machine_with_one_core_takes_the_sum():

@@ -5,6 +5,7 @@
 
 import logging
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -119,6 +120,8 @@ def open_cluster(address: str | None, cores: int = 0) -> Iterator[RayCluster]:
         common = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if address is None:
             folder = stack.enter_context(_guarded_folder())
+            # Nobody else on this machine may use it. Without a token of ours Ray would write one into the user's home.
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]  # as for the local engine's workers
             variables = {**_MAIN_ARENA, "PYTHONPATH": os.pathsep.join(paths)}
             # Ray's workers would run with a lower priority than whatever else does.
@@ -157,7 +160,12 @@ def _connect(arguments: dict[str, Any], address: str | None) -> RayCluster:
         ray.init(**arguments)
     except (RuntimeError, OSError, ValueError) as error:
         where = "Ray does not start on this machine" if address is None else f"RAY_ADDRESS: got {address!r}, but it cannot be joined"
-        raise EngineError(f"{where}: {' '.join(str(error).split())}") from None
+        remedy = (
+            ""
+            if address is None
+            else ". Run this on one of its nodes, with the RAY_AUTH_MODE and RAY_AUTH_TOKEN that they were started with"
+        )
+        raise EngineError(f"{where}: {' '.join(str(error).split())}{remedy}") from None
     # Recordings are mapped from disk. Ray knows plain arrays alone; of those it copies the bytes straight into its store.
     ray.util.register_serializer(np.memmap, serializer=np.asarray, deserializer=_same)
     context = ray.get_runtime_context()
