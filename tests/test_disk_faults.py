@@ -177,7 +177,7 @@ def test_a_full_disk_under_mlflow_costs_no_training(project: Project, whole: Pro
     filler.unlink()
     run(project.folder, *REPORT, prepare=there)
     record, _ = read_record(project.folder / "reports/runs" / MODEL)
-    store = tracking_store(disk)
+    store = tracking_store(project.folder, f"sqlite:///{disk}/mlflow.db")  # of this checkout, which logged it
     verify(store, [record])
     assert {run.info.status for run in active_runs(store, record.experiment).values()} == {"FINISHED"}
 
