@@ -65,19 +65,21 @@ def test_nothing_but_its_own_modules_knows_of_ray():
     assert found == {"ray.py", "ray_actor.py", "ray_cluster.py"}
 
 
-def ray_project(folder: Path, tmp_path: Path) -> Path:
-    """A prepared project that is to train on Ray."""
+@pytest.fixture
+def ray_project(folder: Path, tmp_path: Path, empty_database: Path) -> Path:
+    """A prepared project that is to train on Ray, with a database: MLflow would talk while it makes one."""
     shutil.copytree(folder, tmp_path / "project")
+    shutil.copy(empty_database, tmp_path / "project/mlflow.db")
     params = tmp_path / "project/params.yaml"
     params.write_text(params.read_text().replace("engine: local", "engine: ray"))
     return params.parent
 
 
-def test_without_ray_it_is_one_line(folder, tmp_path, monkeypatch, capfd):
+def test_without_ray_it_is_one_line(ray_project, monkeypatch, capfd):
     for name in [name for name in sys.modules if name.split(".")[0] == "ray" or name.startswith("tsslbp.engines.ray")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert run_stage(ray_project(folder, tmp_path), "fit", "--model", MODEL) == 1
+    assert run_stage(ray_project, "fit", "--model", MODEL) == 1
     line = next(line for line in capfd.readouterr().err.splitlines() if not line.startswith("warning"))
     assert line.endswith(
         "execution.engine: got ray, but ray is not installed; `pip install '.[ray]'` installs it, `engine: local` does without"
@@ -98,9 +100,9 @@ def test_without_ray_it_is_one_line(folder, tmp_path, monkeypatch, capfd):
         ("nonsense", r"RAY_ADDRESS: nothing answers at 'nonsense'"),
     ],
 )
-def test_an_address_without_a_cluster_is_one_line(folder, tmp_path, monkeypatch, capfd, address, said):
+def test_an_address_without_a_cluster_is_one_line(ray_project, monkeypatch, capfd, address, said):
     monkeypatch.setenv("RAY_ADDRESS", address)
-    assert run_stage(ray_project(folder, tmp_path), "fit", "--model", MODEL) == 1
+    assert run_stage(ray_project, "fit", "--model", MODEL) == 1
     lines = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("warning")]
     assert len(lines) == 1
     assert re.search(said, lines[0])
