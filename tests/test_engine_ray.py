@@ -1,4 +1,4 @@
-"""The Ray engine: the same bits as on this machine alone, by way of whatever node, and what becomes of one that is lost or differs."""
+"""The Ray engine without a cluster: what a worker does, a Ray of this machine alone, and one line where there is none."""
 
 import ast
 import os
@@ -8,8 +8,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import chdir, closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +17,10 @@ from tests.engine_helpers import assert_same, final_states, jobs_of, local_engin
 from tests.in_process import run_stage
 from tests.killing import wait_for_their_end
 from tests.project import MODEL, ROOT, Project
-from tests.ray_nodes import Nodes
-from tsslbp.engines import EngineError, EpochDone, Failed, Finished, Lost, Started
-from tsslbp.engines.capacity import Need
+from tsslbp.engines import Failed, Finished, Started
 from tsslbp.engines.messages import Batch, Broken, Packed
-from tsslbp.engines.ray import RayEngine
-from tsslbp.engines.ray_actor import Room
-from tsslbp.engines.ray_cluster import RayCluster, open_cluster
 from tsslbp.engines.ray_worker import Introduction, RayWorker, computing_versions
 from tsslbp.storage.checkpoints import save_packed
-from tsslbp.storage.meaning import code_meaning
 
 EPOCHS = 3
 
@@ -155,111 +147,6 @@ def test_a_worker_says_what_breaks_it(model):
 def test_a_worker_says_who_it_is(model):
     who = RayWorker().introduce("node", model.model.loss.kind, "cpu")
     assert (who.pid, who.code, who.versions) == (os.getpid(), model.code, computing_versions())
-
-
-# What follows starts Ray itself.
-
-
-@pytest.fixture(scope="module")
-def nodes():
-    with Nodes() as started:
-        yield started
-
-
-@pytest.fixture
-def engine(nodes, tmp_path):
-    """An engine on the simulated nodes, and what it said. Ray's workers would also look for the project where their driver is."""
-    said: list[str] = []
-    with chdir(tmp_path), open_cluster(nodes.address) as cluster:
-        yield RayEngine(cluster, 2, Room(Need(1, 10**8), 1.0, counts_memory=True), None, said.append), said
-    nodes.wait_for_no_worker()
-
-
-@pytest.mark.slow
-def test_two_seeds_on_two_nodes_are_the_same_bits(model, engine, undisturbed):
-    events = list(train(engine[0], model, jobs_of(model)))
-    assert sorted(type(event).__name__ for event in events) == sorted(2 * ["Started", *EPOCHS * ["EpochDone"], "Finished"])
-    assert_same(final_states(model), undisturbed)
-    assert engine[1] == []
-
-
-@pytest.mark.slow
-def test_a_killed_worker_is_named_and_its_seed_goes_on_from_the_last_complete_epoch(model, engine, nodes, undisturbed):
-    events, victim = [], None
-    for event in train(engine[0], model, jobs_of(model)):
-        events.append(event)
-        if isinstance(event, EpochDone) and victim is None:
-            victim = nodes.kill_worker()
-    (lost,) = (event for event in events if isinstance(event, Lost))
-    assert re.match(rf"the worker of seed \d \(process {victim} on .+ \(.{{8}}\)\) is gone; the seed goes on", lost.message)
-    for seed in (0, 1):
-        epochs = [event.row.epoch for event in events if isinstance(event, EpochDone) and event.seed == seed]
-        assert epochs == sorted(set(epochs))
-    assert_same(final_states(model), undisturbed)
-
-
-@pytest.mark.slow
-def test_a_removed_node_is_named_and_one_that_comes_late_is_used(model, engine, nodes, undisturbed):
-    events = []
-    for event in train(engine[0], model, jobs_of(model)):
-        events.append(event)
-        if isinstance(event, EpochDone) and event.row.epoch == 1 and len(nodes.others) == 2:
-            for node in nodes.others:
-                nodes.remove(node)
-            nodes.add()
-    assert all("is gone with its node; the seed goes on" in event.message for event in events if isinstance(event, Lost))
-    assert_same(final_states(model), undisturbed)
-    nodes.add()
-
-
-@pytest.mark.slow
-def test_a_node_with_other_code_or_none_is_refused_and_the_others_go_on(model, engine, nodes, undisturbed, tmp_path, monkeypatch):
-    import ray
-
-    shutil.copytree(ROOT / "tsslbp", tmp_path / "other/tsslbp", ignore=shutil.ignore_patterns("__pycache__"))
-    loop = tmp_path / "other/tsslbp/method/loop.py"
-    loop.write_text(loop.read_text() + "\nCHANGED = 1\n")
-    for node in nodes.others:
-        nodes.remove(node)
-    odd = [nodes.add(str(tmp_path / "other")), nodes.add("/nonexistent")]
-    holder = ray.remote(type("Holder", (), {"is_there": lambda _: True}))
-    holder = holder.options(num_cpus=1, label_selector={"ray.io/node-id": nodes.head}).remote()
-    assert ray.get(holder.is_there.remote())
-    said: list[str] = []
-
-    def say(line: str) -> None:
-        said.extend([line] * ("is refused" in line))
-        if len(said) == 2:  # now the head may train
-            ray.kill(holder)
-
-    list(train(replace(engine[0], say=say), model, jobs_of(model)))
-    assert_same(final_states(model), undisturbed)
-    code, none = sorted(said, key=lambda line: "No module" in line)
-    assert re.fullmatch(rf"node .+ is refused: the method's code [0-9a-f]{{12}} there, {model.code[:12]} here", code)
-    assert re.fullmatch(r"node .+ is refused: No module named 'tsslbp'", none)
-    monkeypatch.setattr(RayCluster, "nodes_for", lambda *_: {node.node_id for node in odd})
-    with pytest.raises(EngineError, match=r"(?s)is refused: .*is refused: .*no other node is there; install this very version"):
-        list(train(engine[0], model, [replace(job, code="0" * 32) for job in jobs_of(model)]))
-    for node in odd:
-        nodes.remove(node)
-    for _ in odd:
-        nodes.add()
-
-
-@pytest.mark.slow
-def test_who_stops_listening_ends_the_workers(model, engine, nodes):
-    with closing(train(engine[0], model, jobs_of(model))) as events:
-        assert isinstance(next(events), Started)
-        assert nodes.workers()
-    nodes.wait_for_no_worker()
-
-
-@pytest.mark.slow
-def test_an_error_of_ours_in_a_worker_arrives_with_its_traceback(model, engine):
-    code = code_meaning(model.model.loss.kind, "cuda:99")
-    jobs = [replace(job, code=code, task=replace(job.task, device="cuda:99")) for job in jobs_of(model)]
-    with pytest.raises((RuntimeError, EngineError), match=r"(?s)in a worker, seed \d:.*Traceback"):
-        list(train(engine[0], model, jobs))
 
 
 @pytest.mark.slow
