@@ -42,6 +42,11 @@ def test_one_seed_runs_however_little_memory_there_seems_to_be():
     assert seeds_at_a_time(Execution(), 5, Need(1, 8 * GB), Machine(2, 4 * GB))[0] == 1
 
 
+@pytest.mark.parametrize("parallel", ["auto", 5])
+def test_where_no_seed_is_left_nothing_is_said(parallel):
+    assert seeds_at_a_time(Execution(parallel=parallel), 0, SMALL, Machine(2, None)) == (1, [])
+
+
 def test_idle_cores_are_named_with_the_remedy():
     assert seeds_at_a_time(Execution(), 2, SMALL, Machine(8, None)) == (
         2,

@@ -18,6 +18,8 @@ from tsslbp.method.batches import ImageBatches
 from tsslbp.settings import load_settings
 
 nir = pytest.importorskip("nir", reason="the extra `export` is not installed")
+from tsslbp.export.nir_graph import nir_graph, write_nir  # noqa: E402
+
 STEPS = 5
 
 
@@ -94,7 +96,7 @@ def network_of(architecture: str, shape: tuple[int, ...], **options) -> tsslbp.S
 
 def graph_of(network: tsslbp.SpikingNetwork, path: Path, **options):
     """A network written as a file, and read again."""
-    tsslbp.export.nir_graph.write_nir(path, tsslbp.export.nir_graph.nir_graph(network, **options))
+    write_nir(path, nir_graph(network, **options))
     return nir.read(path)
 
 
@@ -192,4 +194,4 @@ def test_without_the_package_it_says_how_to_install_it(project, capsys, monkeypa
 def test_a_network_of_another_precision_is_refused():
     network = tsslbp.SpikingNetwork("20", (1, 8, 8), precision="bf16")
     with pytest.raises(ValueError, match="NIR has float32 alone"):
-        tsslbp.export.nir_graph.nir_graph(network)
+        nir_graph(network)

@@ -46,8 +46,10 @@ def seeds_at_a_time(execution: Execution, seeds: int, need: Need, machine: Machi
         machine: what there is.
 
     Returns:
-        The number, at least 1, and lines for the user: why it is lower than asked for, and which cores stay idle.
+        The number, at least 1, and lines for the user: why it is lower than asked for, and which cores stay idle. No lines for no seed.
     """
+    if not seeds:
+        return 1, []
     wanted = min(seeds, _by_cores(need, machine) if execution.parallel == "auto" else execution.parallel)
     chosen, notes = _by_memory(wanted, need, machine)
     return chosen, [*notes, *_about_cores(chosen, seeds, need, machine)]
