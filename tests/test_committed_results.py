@@ -28,6 +28,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     (project.folder / "quickstart/params.yaml").write_text(small_settings(25))
     project.run("dvc", "repro", "quickstart/dvc.yaml")
     project.run("git", "add", "--all")
+    project.run("git", "add", "--force", "quickstart/reports")  # git ignores those of the quickstart; here they stand for what is committed
     project.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message", "results")
     return project
 
