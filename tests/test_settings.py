@@ -119,7 +119,10 @@ def renamed(section: str, old: str, new: object) -> Change:
 
 
 UNUSABLE: dict[str, tuple[Change, str]] = {
-    "a name longer than a file's": (renamed("models", "mnist-cnn", "m" * 300), r"models\.m+: got 'mm.*; allowed: at most 64 characters"),
+    "a name longer than a file's": (
+        renamed("models", "mnist-cnn", "m" * 300),
+        r"models\.m+\.\.\.m+: got 'mm.*; allowed: at most 64 characters",
+    ),
     "a dot, which DVC takes for a section": (
         renamed("models", "mnist-cnn", "mnist.cnn"),
         r"models\.mnist\.cnn: got .*the letters a to z, digits",
@@ -370,3 +373,11 @@ def test_a_digest_does_not_depend_on_the_order_of_keys(value: dict[str, object])
     assert digest(value) == digest(dict(reversed(value.items())))
     assert digest(value) != digest({**value, "one more": 1})
     assert len(digest(value)) == 32
+
+
+def test_a_key_that_is_far_too_long_leaves_its_line_readable(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path / "params.yaml", changed(lambda raw: raw["models"].update({"m" * 5000: {"x" * 5000: 1}})))
+    lines = str(caught.value).splitlines()
+    assert lines
+    assert max(map(len, lines)) < 1000

@@ -24,6 +24,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     clone.run("dvc", "repro", f"{PIPELINE}:report")
     clone.run("dvc", "push", PIPELINE)
     clone.run("git", "add", ".")
+    clone.run("git", "add", "--force", "quickstart/reports")  # git ignores those of the quickstart; here they stand for what is committed
     clone.run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message", "trained")
     return clone
 
@@ -42,7 +43,7 @@ def second(first: Copy, tmp_path: Path, request: pytest.FixtureRequest) -> tuple
 
 def test_a_second_clone_has_the_rows_and_weights_and_trains_nothing(first: Copy, second: tuple[Copy, str]) -> None:
     clone, printed = second
-    assert "epoch" not in printed
+    assert "epoch 1/" not in printed
     assert f"Running stage '{PIPELINE}:fit@{MODEL}'" not in printed
     assert results(clone.folder / "quickstart", MODEL) == results(first.folder / "quickstart", MODEL)
     assert len(list((clone.folder / "quickstart/checkpoints" / MODEL).glob("*.safetensors"))) == 4

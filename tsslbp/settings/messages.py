@@ -34,6 +34,9 @@ ALLOWED = {
 }
 """What would have been right, by what pydantic calls the finding: its own words speak of its classes, and of Python's."""
 
+LONGEST_SHOWN = 78
+"""Characters of a key or a value that a message shows."""
+
 Location = tuple[int | str, ...]
 KEY: Location = ("[key]",)
 """What pydantic adds to the location of a key that is itself wrong."""
@@ -55,11 +58,17 @@ def explain(path: Path, error: ValidationError, settings: type[BaseModel]) -> st
     for item in error.errors():
         findings.setdefault(keys_of(item["loc"], settings), []).append(item)
     lines = [
-        f"{path}: {'.'.join(str(part) for part in where if (part,) != KEY) or 'top level'}: {_finding(items, where, settings)}"
+        f"{path}: {'.'.join(_name(part) for part in where if (part,) != KEY) or 'top level'}: {_finding(items, where, settings)}"
         for where, items in findings.items()
         if not _is_told_by_a_part(where, items, findings)
     ]
     return "\n".join(map(printable, lines))
+
+
+def _name(part: int | str) -> str:
+    """A key as it is shown: one that is far too long has its beginning and its end, so that the line can be read."""
+    text = str(part)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN // 2]}...{text[-LONGEST_SHOWN // 2 :]}"
 
 
 def _is_told_by_a_part(where: Location, items: Sequence[ErrorDetails], findings: dict[Location, list[ErrorDetails]]) -> bool:
@@ -168,7 +177,7 @@ def _inside(kind: Any, part: int | str) -> Any:
 def shown(value: object, with_type: bool = True) -> str:
     """A value as it arrived, cut short, and its type."""
     brief = reprlib.Repr()  # which cuts before it writes: aliases can make a few lines of YAML a value of gigabytes
-    brief.maxstring = brief.maxother = brief.maxlong = 78
+    brief.maxstring = brief.maxother = brief.maxlong = LONGEST_SHOWN
     brief.maxlist = brief.maxdict = 20
     try:
         text = brief.repr(value)
