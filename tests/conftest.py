@@ -12,11 +12,14 @@ from hypothesis import HealthCheck, settings
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: test_fused_gpu.py runs on any device
 
-from tests import report_builders
+from tests import engine_helpers, report_builders
 from tests.project import ROOT
+from tsslbp.engines import EpochDone, Finished, Started
+from tsslbp.experiment import ModelRun
 from tsslbp.figures.canvas import Picture
 from tsslbp.report.origin import Run
 from tsslbp.settings import Settings, load_settings
+from tsslbp.storage.checkpoints import TrainingState
 from tsslbp.tracking import Store, prepare, tracking_store
 
 # How many inputs each reader of test_fuzzing.py gets: in `make test`, and in `make test-slow`.
@@ -82,3 +85,28 @@ def in_git(tmp_path_factory: pytest.TempPathFactory) -> None:
     for command in (["init", "--quiet"], [*who, "commit", "--quiet", "--allow-empty", "--message", "empty"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
     os.environ["GIT_DISCOVERY_ACROSS_FILESYSTEM"] = "1"
+
+
+# What the tests of all engines share.
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared project for the tests of the engines, in which nothing was trained."""
+    return engine_helpers.prepared_project(tmp_path_factory.mktemp("engine"), engine_helpers.EPOCHS)
+
+
+@pytest.fixture
+def model(folder: Path, tmp_path: Path) -> ModelRun:
+    """Its model, with live checkpoints of the test's own."""
+    return engine_helpers.open_model(folder, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[TrainingState]:
+    """The states of two seeds that were trained in this process, one after the other."""
+    scratch = tmp_path_factory.mktemp("alone")
+    model = engine_helpers.open_model(folder, scratch)
+    events = list(engine_helpers.train(engine_helpers.local_engine(scratch, 1), model, engine_helpers.jobs_of(model)))
+    assert [type(event) for event in events] == 2 * [Started, *engine_helpers.EPOCHS * [EpochDone], Finished]
+    return engine_helpers.final_states(model)

@@ -17,6 +17,7 @@ from tsslbp.settings import load_settings
 from tsslbp.storage.checkpoints import TrainingState
 
 CPU = torch.device("cpu")
+EPOCHS = 3
 
 
 def prepared_project(folder: Path, epochs: int = 3) -> Path:

@@ -8,34 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.engine_helpers import assert_same, children, final_states, jobs_of, local_engine, open_model, prepared_project, train
+from tests.engine_helpers import EPOCHS, assert_same, children, final_states, jobs_of, local_engine, open_model, train
 from tests.project import ROOT
 from tsslbp.engines import EngineError, EpochDone, Failed, Finished, Lost, Started
 from tsslbp.engines.processes import WorkerProcess
 from tsslbp.storage.checkpoints import CheckpointError
 from tsslbp.storage.meaning import code_meaning
-
-EPOCHS = 3
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return prepared_project(tmp_path_factory.mktemp("engine"), EPOCHS)
-
-
-@pytest.fixture
-def model(folder, tmp_path):
-    return open_model(folder, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(folder, tmp_path_factory):
-    """The states of two seeds that were trained in this process, one after the other."""
-    scratch = tmp_path_factory.mktemp("alone")
-    model = open_model(folder, scratch)
-    events = list(train(local_engine(scratch, 1), model, jobs_of(model)))
-    assert [type(event) for event in events] == 2 * [Started, *EPOCHS * [EpochDone], Finished]
-    return final_states(model)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engine_helpers import assert_same, final_states, jobs_of, local_engine, open_model, prepared_project, train
+from tests.engine_helpers import EPOCHS, assert_same, final_states, jobs_of
 from tests.in_process import run_stage
 from tests.killing import wait_for_their_end
 from tests.project import MODEL, ROOT, Project
@@ -21,27 +21,6 @@ from tsslbp.engines import Failed, Finished, Started
 from tsslbp.engines.messages import Batch, Broken, Packed
 from tsslbp.engines.ray_worker import Introduction, RayWorker, computing_versions
 from tsslbp.storage.checkpoints import save_packed
-
-EPOCHS = 3
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return prepared_project(tmp_path_factory.mktemp("engine"), EPOCHS)
-
-
-@pytest.fixture
-def model(folder, tmp_path):
-    return open_model(folder, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(folder, tmp_path_factory):
-    """The states of two seeds that were trained in this process, one after the other."""
-    scratch = tmp_path_factory.mktemp("alone")
-    model = open_model(folder, scratch)
-    list(train(local_engine(scratch, 1), model, jobs_of(model)))
-    return final_states(model)
 
 
 def test_nothing_but_its_own_modules_knows_of_ray():

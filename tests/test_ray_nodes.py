@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine_helpers import assert_same, final_states, jobs_of, local_engine, open_model, prepared_project, train
+from tests.engine_helpers import EPOCHS, assert_same, final_states, jobs_of, train
 from tests.project import ROOT
 from tests.ray_nodes import Nodes
 from tsslbp.engines import EngineError, EpochDone, Lost, Started
@@ -20,26 +20,6 @@ from tsslbp.engines.ray_cluster import RayCluster, open_cluster
 from tsslbp.storage.meaning import code_meaning
 
 pytestmark = pytest.mark.slow
-EPOCHS = 3
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return prepared_project(tmp_path_factory.mktemp("engine"), EPOCHS)
-
-
-@pytest.fixture
-def model(folder, tmp_path):
-    return open_model(folder, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(folder, tmp_path_factory):
-    """The states of two seeds that were trained in this process, one after the other."""
-    scratch = tmp_path_factory.mktemp("alone")
-    model = open_model(folder, scratch)
-    list(train(local_engine(scratch, 1), model, jobs_of(model)))
-    return final_states(model)
 
 
 @pytest.fixture(scope="module")
