@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.memory_use import current, forget_peak, give_back, peak
+from benchmarks.memory_use import current, forget_peak, give_back
+from tsslbp.limits import peak_memory
 
 TRIAL_ROUNDS = 3
 WARM_UPS = 5
@@ -75,7 +76,7 @@ class Commands:
         while (seconds[-1] < SLOW_STEP or self._compiled) and len(seconds) < WARM_UPS:
             seconds.append(timed(step, 1))
         self._give_back()
-        return min(seconds), peak() - self._base
+        return min(seconds), peak_memory() - self._base
 
     def turn(self, mode: str, steps: int, keep_memory: bool) -> Turn:
         """Measure some steps, after those that bring caches and memory back; then the memory may go to the others."""
@@ -95,7 +96,7 @@ class Commands:
 
     def findings(self) -> Findings:
         """Report memory and firing rates; the memory first, as finding out the rates takes some."""
-        largest = peak()
+        largest = peak_memory()
         return Findings(self._implementation.firing_rates(), self._source, self._base, largest, self._implementation.remark)
 
     def trial(self, settings: list[Any]) -> list[float]:

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.memory_use import peak
+from tsslbp.limits import peak_memory
 from tsslbp.method.batches import Splits, load_splits
 from tsslbp.method.build import build_loss, build_network, build_optimizer
 from tsslbp.method.numerics import prepare_device
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = settings.model(options.model)
     splits, _ = load_splits(options.processed, settings.dataset_of(options.model), model)
     train_and_test(settings, options.model, splits)
-    print(peak())
+    print(peak_memory())
 
 
 def train_and_test(settings: Settings, key: str, splits: Splits) -> None:

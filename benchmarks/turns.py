@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from benchmarks.measurement import Measurement, Trial
-from benchmarks.memory_use import available
 from benchmarks.quiet import Timed, repeat_disturbed, watched
 from benchmarks.roster import Entry, Setting
 from benchmarks.worker import Job, Worker, WorkerError, start
+from tsslbp.limits import available_memory, usable_memory
 
 MEMORY_SHARE = 0.75
 """Of the memory that is available: what the implementations of a case may take together."""
@@ -119,7 +119,7 @@ def measure(jobs: Sequence[Job], effort: Effort, track: Track, modes: Sequence[s
     with ExitStack() as stack:
         workers = {job: stack.enter_context(start(job)) for job in jobs}
         _start(workers, failed, "ready")
-        limit = MEMORY_SHARE * available()
+        limit = MEMORY_SHARE * (available_memory() or usable_memory() / 2)
         taken = {
             mode: _Rounds(workers, failed, mode, effort if mode == "train" else effort.shorter, limit).measure(track) for mode in modes
         }

@@ -46,8 +46,8 @@ def test_side_by_side_a_row_takes_as_many_rounds_as_seeds_need():
 def test_the_estimate_of_memory_is_enough_and_not_twice_too_much(key):
     """A process of its own takes a few steps, tests, and packs a checkpoint; its peak is compared."""
     program = (
-        "import resource, sys\nfrom tests.test_costs import take_an_epoch\ntake_an_epoch(sys.argv[1])\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+        "import sys\nfrom tests.test_costs import take_an_epoch\nfrom tsslbp.limits import peak_memory\n"
+        "take_an_epoch(sys.argv[1])\nprint(peak_memory())"
     )
     done = subprocess.run([sys.executable, "-c", program, key], cwd=ROOT, capture_output=True, text=True, check=True)
     peak, estimate = int(done.stdout), memory_estimate(load_settings(ROOT / "params.yaml"), key)

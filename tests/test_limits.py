@@ -2,10 +2,12 @@
 
 import os
 import resource
+import subprocess
+import sys
 
 import pytest
 
-from tsslbp.limits import available_memory, usable_cores, usable_memory
+from tsslbp.limits import available_memory, peak_memory, usable_cores, usable_memory
 
 MEMINFO = "MemTotal:       8000000 kB\nMemAvailable:   4000000 kB\n"
 
@@ -86,3 +88,16 @@ def test_control_groups_of_version_1(tmp_path):
     )
     assert available_memory(tmp_path) == 600
     assert usable_memory(tmp_path) == 2000
+
+
+def test_the_peak_is_the_processs_own_and_not_that_of_the_one_which_started_it():
+    program = "from tsslbp.limits import peak_memory; print(peak_memory())"
+    before = peak_memory()
+    large = b"1" * 300_000_000
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert peak_memory() >= max(before, len(large))
+    assert 1_000_000 < int(child.stdout) < 200_000_000
+
+
+def test_the_peak_where_there_is_no_proc(tmp_path):
+    assert peak_memory(tmp_path) >= peak_memory() // 2

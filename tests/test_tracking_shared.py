@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,10 @@ from mlflow.entities import Run, ViewType
 
 from tests.record_builders import make_epoch, make_record
 from tests.tracking_helpers import active_runs, changed, client_of, who
-from tsslbp.tracking import LiveLog, Store, TrackingError, complete, import_records, tracking_store, verify
+from tsslbp.tracking import LiveLog, Store, TrackingError, complete, import_records, mlflow_runs, tracking_store, verify
 from tsslbp.tracking.checkout import FILE, own_checkout
-from tsslbp.tracking.store import connect
+from tsslbp.tracking.experiments import experiment_id
+from tsslbp.tracking.store import Connection, connect
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -68,6 +72,24 @@ def test_a_training_touches_no_run_of_another_checkout(checkouts: tuple[Store, S
         log.model(changed(record, 3, 1.0), provenance)
     assert state(first, first) == before
     verify(first, [record])
+
+
+def test_several_checkouts_name_their_data_at_the_same_moment(store: Store, tmp_path: Path) -> None:
+    """MLflow looks for a dataset and then writes it; of those who find none, all but one fail."""
+    connections = [connect(tracking_store(tmp_path / f"{number}", store.uri)) for number in range(4)]
+    experiment = experiment_id(connections[0], "quickstart")
+    all_at_once = threading.Barrier(len(connections))
+
+    def name_data(connection: Connection) -> None:
+        for number in range(10):
+            run = replace(who(), parameters={**who().parameters, "data_checksum": f"{number}"}, run_id=f"{number}")
+            found = mlflow_runs.ensure(connection, experiment, replace(run, seed=None), 0)
+            all_at_once.wait(60)
+            mlflow_runs._add_dataset(connection.client, found, run)
+
+    with ThreadPoolExecutor(len(connections)) as people:
+        list(people.map(name_data, connections))
+    assert sorted(run.inputs.dataset_inputs[0].dataset.digest for run in all_runs(store)) == sorted("0123456789" * len(connections))
 
 
 def test_a_report_does_not_take_another_checkouts_run(checkouts: tuple[Store, Store]) -> None:

@@ -2,8 +2,6 @@
 
 import math
 import multiprocessing
-import resource
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tsslbp.architecture import plan_network
+from tsslbp.limits import peak_memory
 from tsslbp.method.build import build_loss, build_network, build_optimizer
 from tsslbp.method.numerics import prepare_numerics
 from tsslbp.method.step import evaluate, train_step
@@ -120,8 +119,7 @@ def _measure(settings: Settings, key: str, device: torch.device, seconds: float,
     test = _rate(lambda: evaluate(network, [(x, labels)]).accuracy, model.batch_size, seconds / 4, ready)
     hours = model.epochs * (dataset.train_samples / train + dataset.test_samples / test) / 3600
     weights = sum(weight.numel() for weight in network.parameters())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Cost(train, test, hours, weights * (BYTES["checkpoint"] + 2 * BYTES["weights"]), peak)
+    return Cost(train, test, hours, weights * (BYTES["checkpoint"] + 2 * BYTES["weights"]), peak_memory())
 
 
 def _batch(model: Model, dataset: Dataset) -> tuple[Tensor, Tensor]:

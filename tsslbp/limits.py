@@ -3,6 +3,7 @@
 import math
 import os
 import resource
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -47,8 +48,27 @@ def usable_memory(root: Path = ROOT) -> int:
     return min((limit for limit in limits if limit is not None and limit > 0), default=2**63)
 
 
+def peak_memory(root: Path = ROOT) -> int:
+    """Bytes that this process has had resident at most.
+
+    Linux says it in `/proc`; its `ru_maxrss` starts with the size of the process that started this one.
+
+    Args:
+        root: where `/proc` lies; a test has its own.
+    """
+    peak = _kilobytes(root / "proc/self/status", "VmHWM")
+    if peak is not None:
+        return peak
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def _machine_memory(root: Path, name: str) -> int | None:
-    for line in _read(root / "proc/meminfo").splitlines():
+    return _kilobytes(root / "proc/meminfo", name)
+
+
+def _kilobytes(path: Path, name: str) -> int | None:
+    """Bytes that a line of a file names in kB; None where there is no such line."""
+    for line in _read(path).splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return None

@@ -95,13 +95,22 @@ def _add_parameters(client: "MlflowClient", found: "Run", run: TrackedRun) -> No
 
 
 def _add_dataset(client: "MlflowClient", found: "Run", run: TrackedRun) -> None:
-    """Name the data in the place where the UI's own dataset column and filter look for it."""
+    """Name the data in the place where the UI's own dataset column and filter look for it.
+
+    MLflow keeps a dataset once an experiment: it looks for it and then writes it, and where somebody else has written it in between it
+    fails. The second time it is found.
+    """
     from mlflow.entities import Dataset, DatasetInput
+    from mlflow.exceptions import MlflowException
 
     # MLflow takes digests of up to 36 characters.
     checksum = run.parameters["data_checksum"][:36]
     dataset = Dataset(name=run.parameters["dataset"], digest=checksum, source_type="dvc", source="stages/preprocess.py")
-    client.log_inputs(found.info.run_id, datasets=[DatasetInput(dataset=dataset, tags=[])])
+    inputs = [DatasetInput(dataset=dataset, tags=[])]
+    try:
+        client.log_inputs(found.info.run_id, datasets=inputs)
+    except MlflowException:
+        client.log_inputs(found.info.run_id, datasets=inputs)
 
 
 def logged_accuracies(client: "MlflowClient", run: "Run") -> dict[int, list[float]]:
