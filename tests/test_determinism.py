@@ -62,6 +62,7 @@ def test_workers_and_cold_or_warm_caches_change_no_bit(tmp_path, empty_database,
     assert {"checkpoints/events/seed-3-final.safetensors", "data/processed/ndigits/train/cells.npy"} <= set(found[0])
 
 
+@pytest.mark.slow
 def test_what_threads_change_and_what_they_do_not(tmp_path, empty_database):
     """Data, weights to begin with and neurons: nothing. Sums of the libraries: their order, hence bits, hence the run's identity."""
     found = {}
@@ -87,6 +88,7 @@ def test_what_threads_change_and_what_they_do_not(tmp_path, empty_database):
     assert ids[0] != ids[1]
 
 
+@pytest.mark.slow
 def test_the_first_kernel_leaves_the_number_of_threads_alone():
     """Numba starts its pool at the first kernel, and with a shared OpenMP sets all cores' worth of threads; needs a process of its own."""
     program = (

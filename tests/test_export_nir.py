@@ -135,6 +135,7 @@ def test_the_read_out_is_the_trace_of_the_output_neurons(tmp_path):
     assert "read_out" not in graph_of(network_of("30", (1, 8, 8)), tmp_path / "y.nir", read_out="spikes").nodes
 
 
+@pytest.mark.slow
 def test_the_types_of_the_nodes_fit_and_the_metadata_say_how_to_feed_it(project):
     assert run_stage(project, "export", "--model", MODEL, "--format", "nir", "--output", "typed.nir") == 0
     graph = nir.read(project / "typed.nir")  # checks the types
@@ -147,6 +148,7 @@ def test_the_types_of_the_nodes_fit_and_the_metadata_say_how_to_feed_it(project)
     assert graph.metadata["mean"] == pytest.approx([0.3065])
 
 
+@pytest.mark.slow
 def test_the_network_in_git_is_taken_first(project, capsys):
     target = project / f"reports/weights/{MODEL}.safetensors"
     target.parent.mkdir()
@@ -159,6 +161,7 @@ def test_the_network_in_git_is_taken_first(project, capsys):
     assert f"the network of reports/weights/{MODEL}.safetensors" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -176,6 +179,7 @@ def test_what_cannot_be_written_is_one_line(project, capsys, arguments, message)
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_without_weights_it_says_what_was_looked_for(project, capsys, tmp_path):
     (project / "checkpoints").rename(tmp_path / "checkpoints")
     try:
@@ -185,6 +189,7 @@ def test_without_weights_it_says_what_was_looked_for(project, capsys, tmp_path):
     assert f"no reports/weights/{MODEL}.safetensors and no checkpoints/{MODEL}/seed-0-best.safetensors" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_without_the_package_it_says_how_to_install_it(project, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "nir", None)
     assert run_stage(project, "export", "--model", MODEL, "--format", "nir") == 1

@@ -55,6 +55,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_clone_makes_every_file_again(clone: Path, tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> None:
     assert run_stage(clone, "report") == 0
     first = files(clone / "reports")
@@ -80,6 +81,7 @@ def test_a_clone_makes_every_file_again(clone: Path, tmp_path_factory: pytest.Te
     }
 
 
+@pytest.mark.slow
 def test_mlflow_has_the_runs_of_the_studies_in_experiments_of_their_own(clone: Path) -> None:
     from tests.tracking_helpers import active_runs
     from tsslbp.tracking import tracking_store

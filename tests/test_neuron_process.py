@@ -45,6 +45,7 @@ def test_two_python_threads_share_numbas_simple_pool():
     assert run(f"{code}[t.start() for t in ts]\n[t.join() for t in ts]\nprint('done')", NUMBA_THREADING_LAYER="workqueue") == "done"
 
 
+@pytest.mark.slow
 def test_pytorchs_compiler_takes_a_network():
     code = (
         "import torch\nfrom tsslbp.method.network import SpikingNetwork\nnet = SpikingNetwork('8', (1, 4, 4))\nx = torch.rand(2, 1, 4, 4) * 4\n"
@@ -53,6 +54,7 @@ def test_pytorchs_compiler_takes_a_network():
     assert run(code) == "True"
 
 
+@pytest.mark.slow
 def test_without_a_folder_for_compiled_code_everything_works(tmp_path):
     # What a container with a random user id has; a user who may write everywhere cannot be shut out by rights.
     code = (
@@ -63,6 +65,7 @@ def test_without_a_folder_for_compiled_code_everything_works(tmp_path):
     assert float(run(f"{code}{USE}print(use())")) != 0
 
 
+@pytest.mark.slow
 def test_changed_constants_are_seen_through_a_warm_cache(tmp_path):
     code = USE.replace("use()", "use()", 1) + "torch.manual_seed(0)\nprint(use())"
     before = run(code)

@@ -110,6 +110,7 @@ def test_readme_names_the_dependencies():
     assert names(re.split(r", | and ", listed)) == names(PROJECT["dependencies"])
 
 
+@pytest.mark.slow
 def test_it_runs_the_readmes_example_when_installed_elsewhere(wheel, tmp_path):
     """Installed without its dependencies: those of this environment are lent to it, so that no second PyTorch is fetched."""
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)

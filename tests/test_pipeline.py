@@ -122,6 +122,7 @@ def test_the_graph_goes_one_way(copy):
         assert before < after
 
 
+@pytest.mark.slow
 def test_one_models_learning_rate_makes_that_model_alone_stale_and_a_constant_of_the_method_all(copy):
     """A lock file as after a full run is written from the pipeline's own state, so nothing has to be trained for this."""
     models = ["mnist-cnn", "fashion-mlp", "cifar10-wide"]

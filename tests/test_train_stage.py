@@ -35,7 +35,8 @@ def test_every_epoch_is_a_plain_line_and_seeds_end_with_their_accuracies(trained
     assert "\x1b" not in trained.output
 
 
-@pytest.mark.parametrize("kill", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_stage_goes_on_and_ends_the_same(project, trained, kill):
     process = project.start("fit", "--model", MODEL)
     for line in process.stdout:

@@ -40,11 +40,13 @@ def weights(folder: Path) -> Path:
     return folder / f"reports/weights/{MODEL}.safetensors"
 
 
+@pytest.mark.slow
 def test_a_row_that_was_run_in_full_has_its_first_seeds_best_network_in_git(trained):
     assert "the network of seed 0 at its best epoch" in trained.output
     assert weights(trained.folder).read_bytes() == (trained.folder / f"checkpoints/{MODEL}/seed-0-best.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_it_gives_the_recorded_accuracy_to_the_last_sample_where_nothing_changed(project, capsys):
     assert run_stage(project, "verify") == 0
     best = read_record(project / "reports/runs" / MODEL)[0].seeds[0].best
@@ -52,12 +54,14 @@ def test_it_gives_the_recorded_accuracy_to_the_last_sample_where_nothing_changed
     assert "equal to the record\n" in out
 
 
+@pytest.mark.slow
 def test_a_network_of_another_seed_is_found(project, capsys):
     shutil.copy(project / f"checkpoints/{MODEL}/seed-1-best.safetensors", weights(project))
     assert run_stage(project, "verify") == 1
     assert f"is not the network of seed 0 that the record of {MODEL} names" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_accuracy_that_is_not_the_records_is_found(project, capsys):
     """A network of nothing but zeros, whose checksum somebody wrote into the record."""
     seed = read_record(project / f"reports/runs/{MODEL}")[0].seeds[0]
@@ -69,6 +73,7 @@ def test_an_accuracy_that_is_not_the_records_is_found(project, capsys):
     assert f"samples from the record's {seed.best:.2f} %, 0 are allowed" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_row_without_a_network_says_why(project, capsys):
     weights(project).unlink()
     assert run_stage(project, "verify") == 0
@@ -78,6 +83,7 @@ def test_a_row_without_a_network_says_why(project, capsys):
     assert f"{MODEL}: no network in git; the row was not run" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_stages_that_bring_its_data_are_printed_for_make(project, capsys):
     assert run_stage(project, "verify", "--stages") == 0
     assert capsys.readouterr().out == "preprocess@digits\n"
@@ -89,6 +95,7 @@ def published(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str | None:
     return publish_weights(load_settings(Path("params.yaml")), MODEL, *read_record(folder / "reports/runs" / MODEL))
 
 
+@pytest.mark.slow
 def test_a_row_that_was_not_run_in_full_has_none(project, monkeypatch):
     params = project / "params.yaml"
     params.write_text(params.read_text().replace("runs: 2", "runs: 3"))
@@ -96,6 +103,7 @@ def test_a_row_that_was_not_run_in_full_has_none(project, monkeypatch):
     assert not weights(project).exists()
 
 
+@pytest.mark.slow
 def test_a_network_too_large_for_git_stays_out_of_it(project, monkeypatch):
     monkeypatch.setattr(published_weights, "LARGEST", 1000)
     assert "attach it to a release" in (published(project, monkeypatch) or "")
@@ -120,6 +128,7 @@ def test_there_is_no_such_advice_outside_of_dvc(tmp_path):
     assert remote_advice(tmp_path) == ""
 
 
+@pytest.mark.slow
 def test_in_a_clone_the_network_in_git_stands_for_the_first_seeds_checkpoint(project, monkeypatch):
     monkeypatch.chdir(project)
     settings = load_settings(Path("params.yaml"))

@@ -6,6 +6,7 @@ Of Ray it uses nothing, so that this module says what a worker does and `ray.py`
 import os
 import platform
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import Full, Queue
@@ -22,6 +23,8 @@ from tsslbp.storage.provenance import library_versions
 
 PIECE = 1 << 26
 """Bytes of a checkpoint that travel at a time: two pieces at most are in a node's object store, however large the whole is."""
+TELL_SECONDS = 0.2
+"""So often at most a worker says how far an epoch is: a message takes driver and node a millisecond, as long as a small network's step."""
 LIBRARIES = ("torch", "numpy", "numba")
 """What computes: a worker has to have the driver's versions."""
 
@@ -72,6 +75,7 @@ class RayWorker:
     def __init__(self) -> None:
         # One place: training waits until the driver has taken an epoch, so a slow driver fills nobody's memory.
         self._messages: Queue[Message] = Queue(1)
+        self._told = -TELL_SECONDS
 
     def introduce(self, node: str, loss: str, device: str) -> Introduction:
         """Say who it is, for a job with this kind of loss on this kind of device; `node` is what Ray calls its own."""
@@ -112,9 +116,12 @@ class RayWorker:
             self._messages.put(content[start : start + PIECE])
 
     def _tell(self, batch: Batch) -> None:
-        """Say how far an epoch is, unless the driver is busy with what was said before."""
-        with suppress(Full):
-            self._messages.put_nowait(batch)
+        """Say how far an epoch is, unless that was said a moment ago or the driver is busy with what was said before."""
+        now = time.monotonic()
+        if now - self._told >= TELL_SECONDS:
+            self._told = now
+            with suppress(Full):
+                self._messages.put_nowait(batch)
 
 
 def _on_own_device(job: Job) -> Job:
