@@ -66,11 +66,13 @@ def test_how_many_neurons_are_worked_on_together_does_not_change_a_bit(pooling, 
     current[..., 0, 0, 0] = float("nan")
     for gradient in GRADIENTS:
         neuron = Neuron(5.0, 3.0, gradient=gradient)
-        trace, rate = cpu.spike_forward(current, neuron, scale, pooling)
         results = []
-        for values in (1024, 64, 7, 1):
+        for values in (4096, 340, 200, 130, 64, 7, 1):  # all lines, several and a rest, one, parts of one
+            monkeypatch.setattr(cpu_kernels, "FORWARD_RUN", values)
             monkeypatch.setattr(cpu_kernels, "backward_run", lambda steps, itemsize, values=values: values)
-            results.append(cpu.spike_backward(current, torch.ones_like(trace), rate, neuron, scale, pooling))
+            trace, rate = cpu.spike_forward(current, neuron, scale, pooling)
+            back = cpu.spike_backward(current, torch.ones_like(trace), rate, neuron, scale, pooling)
+            results.append((trace, rate, back))
         for result in results[1:]:
             torch.testing.assert_close(result, results[0], rtol=0, atol=0, equal_nan=True)
 

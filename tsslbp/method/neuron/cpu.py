@@ -54,7 +54,7 @@ def spike_forward(current: Tensor, constants: Neuron, scale: Tensor | None, pool
     working = WORKING[current.dtype]
     arrays = _flat(source), _scale(scale, steps, working), kernel_constants(constants, working), _flat(trace)
     with _kernel("forward") as forward:
-        spikes = forward(*arrays, *geometry, geometry.windows_per_run(cpu_kernels.FORWARD_RUN))
+        spikes = forward(*arrays, *geometry, *geometry.rows_per_run(cpu_kernels.FORWARD_RUN))
     rate = torch.tensor(spikes / (steps * source[0].numel()), dtype=torch.float64)
     return trace.permute(inverse(order)), rate
 
@@ -68,10 +68,10 @@ def spike_backward(current: Tensor, gradient: Tensor, rate: Tensor, constants: N
     geometry = _geometry(source, pooling)
     working = WORKING[current.dtype]
     steps = _steps(source, scale)
-    windows = geometry.windows_per_run(cpu_kernels.backward_run(steps, np.dtype(working).itemsize))
+    run = geometry.lines_per_run(cpu_kernels.backward_run(steps, np.dtype(working).itemsize))
     arrays = _flat(source), _scale(scale, steps, working), kernel_constants(constants, working), _flat(arrived), _flat(result)
     with _kernel("backward") as backward:
-        backward(*arrays, *geometry, windows, constants.rule.first_state, rate.item() <= BUSY_RATE)
+        backward(*arrays, *geometry, *run, constants.rule.first_state, rate.item() <= BUSY_RATE)
     return result.permute(inverse(order))
 
 

@@ -28,10 +28,11 @@ SENSITIVITY_LIMIT, SURROGATE_STEEPNESS, SURROGATE_LIMIT, POOLING_GAIN, ZERO, ONE
 
 FORWARD_RUN = 4096
 """Values of a run on the way forward: its v and a fill half of the smallest level-1 cache that is common today, 32 kB."""
-CACHE_BYTES = 192 * 1024
-"""What u and a of a run on the way back may occupy: well inside the level-2 cache of current CPUs (0.5 to 2 MB per core)."""
-LONGEST_RUN, SHORTEST_RUN = 1024, 32
-"""Values of a run on the way back; below 256 the loops' starts and ends take a growing share of the time."""
+CACHE_BYTES = 768 * 1024
+"""What u and a of a run on the way back may occupy: about the level-2 cache of current CPUs (0.5 to 2 MB per core)."""
+LONGEST_RUN, SHORTEST_RUN = 1024, 512
+"""Values of a run on the way back. A step of a run starts in new pages of memory, which costs as long as 100 to 250 values take: at
+T = 500, runs of 512 values take 2.7 ns a value where runs of 49, which fit the cache, take 12.7."""
 
 
 class Geometry(NamedTuple):
@@ -42,9 +43,15 @@ class Geometry(NamedTuple):
     channels: int
     size: int
 
-    def windows_per_run(self, values: int) -> int:
-        """How many windows of a row are worked on together, of about so many values in each of the row's lines."""
-        return max(1, min(self.width, values // (self.channels * self.size)))
+    def lines_per_run(self, values: int) -> tuple[int, int]:
+        """What is worked on together, of about so many values: windows of a line, and lines, several only where they are whole."""
+        windows = max(1, min(self.width, values // (self.channels * self.size)))
+        return windows, max(1, min(self.rows * self.size, values // (self.width * self.channels * self.size)))
+
+    def rows_per_run(self, values: int) -> tuple[int, int]:
+        """The same for rows of windows, which are `size` lines each: windows, and rows, of about so many values in each line."""
+        windows, lines = self.lines_per_run(values)
+        return windows, max(1, lines // self.size)
 
 
 def backward_run(steps: int, itemsize: int) -> int:
@@ -191,7 +198,10 @@ def _unpool(pooled: Any, g: Any, size: int, channels: int, gain: Any) -> None:
                 into[c] = arrived[c] * gain
 
 
-def _forward(current: Any, scale: Any, constants: Any, trace: Any, rows: int, width: int, channels: int, size: int, windows: int) -> int:
+def _forward(
+    current: Any, scale: Any, constants: Any, trace: Any,
+    rows: int, width: int, channels: int, size: int, windows: int, together: int,
+) -> int:  # fmt: skip
     """Traces of all neurons into `trace`, pooled where size > 1; returns the number of spikes.
 
     Args:
@@ -203,31 +213,38 @@ def _forward(current: Any, scale: Any, constants: Any, trace: Any, rows: int, wi
         width: windows per row.
         channels: values per pixel.
         size: side of a window.
-        windows: how many windows to work on together.
+        windows: how many windows of a row to work on together.
+        together: how many rows; several only where the windows are a whole row.
     """
     runs = (width + windows - 1) // windows
-    spikes = np.zeros(rows * runs, np.int64)
-    for run in prange(rows * runs):
-        row, first = run // runs, (run % runs) * windows
-        here = min(windows, width - first)
+    spikes = np.zeros((rows + together - 1) // together * runs, np.int64)
+    for run in prange(spikes.size):
+        row, first = run // runs * together, (run % runs) * windows
+        here, those = min(windows, width - first), min(together, rows - row)
         line = here * size * channels
-        v = np.zeros((size, line), constants.dtype)
-        a = np.zeros((size, line), constants.dtype)
-        buffers = np.empty((3, line), constants.dtype)
-        out = (row * width + first) * channels
+        v = np.zeros((those * size, line), constants.dtype)
+        a = np.zeros((those * size, line), constants.dtype)
+        buffers = np.empty((3, those * size * line), constants.dtype)
         start, apart = (row * size * width + first) * size * channels, width * size * channels
         count = 0
         for t in range(trace.shape[0]):
             source = current[min(t, current.shape[0] - 1)]
-            for dy in range(size):
-                flowing = _decoded(source[start + dy * apart : start + dy * apart + line], buffers[0])
-                count += _advance(flowing, scale[t], constants, v[dy], a[dy])
-            target = trace[t, out : out + here * channels]
-            if size == 1:
-                _copy(a[0], _room(target, buffers[1]))
+            if here == width:
+                flowing = _decoded(source[start : start + v.size], buffers[0])
+                count += _advance(flowing, scale[t], constants, v.reshape(v.size), a.reshape(a.size))
             else:
-                _pool(a, buffers[2], _room(target, buffers[1]), size, channels, constants[POOLING_GAIN])
-            _encode(_room(target, buffers[1]), target)
+                for dy in range(size):
+                    flowing = _decoded(source[start + dy * apart : start + dy * apart + line], buffers[0])
+                    count += _advance(flowing, scale[t], constants, v[dy], a[dy])
+            for index in range(those):
+                out = ((row + index) * width + first) * channels
+                target = trace[t, out : out + here * channels]
+                if size == 1:
+                    _copy(a[index], _room(target, buffers[1]))
+                else:
+                    traces = a[index * size : (index + 1) * size]
+                    _pool(traces, buffers[2][:line], _room(target, buffers[1]), size, channels, constants[POOLING_GAIN])
+                _encode(_room(target, buffers[1]), target)
         spikes[run] = count
     return int(spikes.sum())
 
@@ -294,7 +311,7 @@ def _first_step_back(
 
 def _backward(
     current: Any, scale: Any, constants: Any, gradient: Any, result: Any,
-    rows: int, width: int, channels: int, size: int, windows: int, first_state: bool, quiet: bool,
+    rows: int, width: int, channels: int, size: int, windows: int, lines: int, first_state: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """dL/dI of all neurons into `result`, from dL/da in `gradient`.
 
@@ -308,33 +325,38 @@ def _backward(
         width: windows per row.
         channels: values per pixel.
         size: side of a window.
-        windows: how many windows to work on together.
+        windows: how many windows of a row to work on together.
+        lines: how many lines; more than one only where the windows are a whole row.
         first_state: compute the gradient of `2020-10`, not that of `2021-03`.
         quiet: for `2020-10`: whether the whole layer learns through the surrogate.
     """
     runs = (width + windows - 1) // windows
     steps = gradient.shape[0]
     still = current.shape[0] < steps
-    for run in prange(rows * size * runs):
-        across, first = run // runs, (run % runs) * windows
-        here = min(windows, width - first)
+    for run in prange((rows * size + lines - 1) // lines * runs):
+        across, first = run // runs * lines, (run % runs) * windows
+        here, those = min(windows, width - first), min(lines, rows * size - across)
         line = here * size * channels
-        u = np.zeros((steps + 1, line), constants.dtype)
-        a = np.zeros((steps + 1, line), constants.dtype)
-        carried = np.zeros((2, line), constants.dtype)
-        buffers = np.zeros((4, line), constants.dtype)
+        values = those * line
+        u = np.zeros((steps + 1, values), constants.dtype)
+        a = np.zeros((steps + 1, values), constants.dtype)
+        carried = np.zeros((2, values), constants.dtype)
+        buffers = np.zeros((4, values), constants.dtype)
         out = (across // size * width + first) * channels
         start = (across * width + first) * size * channels
         for t in range(steps):
             source = current[min(t, current.shape[0] - 1)]
-            flowing = _decoded(source[start : start + line], buffers[0])
+            flowing = _decoded(source[start : start + values], buffers[0])
             _advance_and_keep(flowing, scale[t], constants, u[t], a[t], u[t + 1], a[t + 1])
         for t in range(steps - 1, -1, -1):
             g = _decoded(gradient[t, out : out + here * channels], buffers[1])
             if size > 1:
-                _unpool(g, buffers[2], size, channels, constants[POOLING_GAIN])
+                for index in range(those):
+                    at = ((across + index) // size * width + first) * channels
+                    g = _decoded(gradient[t, at : at + here * channels], buffers[1])
+                    _unpool(g, buffers[2][index * line : (index + 1) * line], size, channels, constants[POOLING_GAIN])
                 g = buffers[2]
-            into = result[0 if still else t, start : start + line]
+            into = result[0 if still else t, start : start + values]
             step = buffers[3] if still else _room(into, buffers[3])
             if first_state:
                 _first_step_back(u[t + 1], u[t], g, carried[0], carried[1], step, constants, scale[t], still, quiet)
@@ -343,7 +365,7 @@ def _backward(
             if not still:
                 _encode(step, into)
         if still:
-            into = result[0, start : start + line]
+            into = result[0, start : start + values]
             _copy(buffers[3], _room(into, buffers[0]))
             _encode(_room(into, buffers[0]), into)
 
