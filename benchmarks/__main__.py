@@ -4,7 +4,7 @@
     python -m benchmarks --quick
     python -m benchmarks --cases mnist-cnn linear-lif-512 scaling-time --implementations tsslbp lower-bound
 
-A run of everything writes <reports>/benchmark; a shortened one <scratch>/benchmark, unless --output says otherwise.
+A run of everything writes <reports>/benchmark; a shortened or interrupted one <scratch>/benchmark, unless --output says otherwise.
 """
 
 import argparse
@@ -31,10 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(options.params)
         entries = [ROSTER[name] for name in options.implementations or ROSTER]
         plan = run.Plan(settings, options.cases, entries, options.threads or available_threads(), options.quick, options.repetitions)
-        folder = options.output or (settings.folders.scratch if plan.shortened else settings.folders.reports) / "benchmark"
-        good = run.run(plan, folder, given, ScreenProgress())
+        unfinished = options.output or settings.folders.scratch / "benchmark"
+        folder = unfinished if plan.shortened else options.output or settings.folders.reports / "benchmark"
+        good = run.run(plan, folder, unfinished, given, ScreenProgress())
     except KeyboardInterrupt:
-        print("benchmarks: interrupted; nothing was written", file=sys.stderr)
+        print("benchmarks: interrupted", file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)

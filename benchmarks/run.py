@@ -1,10 +1,9 @@
-"""A whole benchmark: case after case, then the report, written when everything is measured."""
+"""A whole benchmark: case after case, then the report."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 from benchmarks.cases import ROW, Case, Choice, LayerCase, Sweep, chosen
@@ -68,19 +67,42 @@ class _Group:
         return len(self.jobs) * START_SECONDS + turns * sum(steps)
 
 
-def run(plan: Plan, folder: Path, arguments: Sequence[str], progress: ScreenProgress) -> bool:
-    """Measure and write; returns whether no implementation failed."""
+def run(plan: Plan, folder: Path, unfinished: Path, arguments: Sequence[str], progress: ScreenProgress) -> bool:
+    """Measure and write; returns whether no implementation failed.
+
+    Args:
+        plan: what to measure.
+        folder: where to write.
+        unfinished: where to write the complete cases of a run that is interrupted.
+        arguments: the command's, for the page.
+        progress: takes lines for the user.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; the complete cases are written.
+    """
     choice = chosen(plan.settings, plan.cases, plan.quick)
     groups = [*_case_groups(plan, choice.cases), *_sweep_groups(plan, choice.sweeps)]
     since, around = ProcessorTime.now(), conditions(plan.threads, ["benchmarks", *arguments], Path(__file__).parent.parent)
     if around.busy:
         progress.say(f"warning: load {around.load:.2f} before the start: other programs compute, too, and will spoil the numbers")
-    parts = [_measured(group, plan.effort, progress) for group in _announced(groups, plan.effort, progress)]
-    measurements = [*chain.from_iterable(found for found, _ in parts)]
-    trials = [*chain.from_iterable(tried for _, tried in parts)]
-    row = _row(plan, choice, progress)
-    _write(folder, Results(with_others(around, since), measurements, trials, choice.sweeps, row, plan.shortened))
-    progress.say(f"written: {folder}/results.md, tables and charts")
+    measurements: list[Measurement] = []
+    trials: list[Trial] = []
+
+    def write(folder: Path, row: RowTime | None, shortened: bool) -> None:
+        _write(folder, Results(with_others(around, since), measurements, trials, choice.sweeps, row, shortened))
+        progress.say(f"written: {folder}/results.md, tables and charts")
+
+    try:
+        for group in _announced(groups, plan.effort, progress):
+            found, tried = _measured(group, plan.effort, progress)
+            measurements += found
+            trials += tried
+        row = _row(plan, choice, progress)
+    except KeyboardInterrupt:
+        if measurements:
+            write(unfinished, None, shortened=True)
+        raise
+    write(folder, row, plan.shortened)
     failed = [m for m in measurements if m.note.startswith("failed")]
     for m in failed:
         progress.say(f"{m.case.name}, {m.entry.title}: {m.note}")

@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from benchmarks import run
 from benchmarks.cases import Sweep, changed, network_cases
 from benchmarks.commands import Findings
 from benchmarks.csv_table import csv_text
@@ -15,6 +16,7 @@ from benchmarks.roster import COMPILED, LOWER_BOUND, LOWER_BOUND_ONCE, NOT_COMPI
 from benchmarks.row_of_table import RowTime, Way
 from benchmarks.row_of_table import csv_text as row_csv
 from benchmarks.scaling import points, straight_line
+from stages.display import ScreenProgress
 
 CONDITIONS = Conditions((("machine", "Zen"), ("software", "torch 2")), 0.0)
 
@@ -127,3 +129,21 @@ def test_the_points_of_a_sweep_come_with_their_lower_bound(settings):
     cases = tuple((value, changed(settings, "mnist-cnn", f"s-{value}", {"batch_size": value})) for value in (1, 2))
     found = points(Sweep("s", "batch", cases), [measured(cases[0][1], OURS, (0.1,)), measured(cases[0][1], LOWER_BOUND, (0.05,))])
     assert [(point.value, point.seconds, point.memory, point.bound.median) for point in found] == [(1, 0.1, 2_000_000, 0.05)]
+
+
+def test_an_interrupted_run_writes_the_cases_that_are_complete_beside_the_report(settings, tmp_path, monkeypatch):
+    def interrupted_in_the_second(group, effort, progress):
+        case = group.jobs[0].case
+        if case.name == "mnist-cnn":
+            raise KeyboardInterrupt
+        return [measured(case, OURS, (0.02,)), measured(case, LOWER_BOUND, (0.01,))], []
+
+    monkeypatch.setattr(run, "_measured", interrupted_in_the_second)
+    plan = run.Plan(settings, ["fashion-mlp", "mnist-cnn"], [OURS, LOWER_BOUND], threads=1)
+    with pytest.raises(KeyboardInterrupt):
+        run.run(plan, tmp_path / "report", tmp_path / "unfinished", [], ScreenProgress())
+    assert not (tmp_path / "report").exists()
+    text = (tmp_path / "unfinished/results.md").read_text()
+    assert "A shortened run" in text
+    assert line_of(text, "| fashion-mlp | 20.0")[4] == "2.00"
+    assert "mnist-cnn" not in text
