@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -25,6 +26,11 @@ from tsslbp.tracking import Store, prepare, tracking_store
 # How many inputs each reader of test_fuzzing.py gets: in `make test`, and in `make test-slow`.
 settings.register_profile("quick", max_examples=45, deadline=None, suppress_health_check=list(HealthCheck))
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=900)
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it runs in the background deaf to Ctrl-C, and what that starts inherits it; some tests press Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
