@@ -1,4 +1,7 @@
-"""Train TSSL-BP neurons inside an nn.Module of your own: `python examples/own_module.py`.
+"""Train TSSL-BP neurons inside an nn.Module of your own.
+
+    python -m examples.own_module              # in the checkout
+    python own_module.py                       # anywhere, after pip install '.[pipeline]' in the checkout
 
 The network has what `tsslbp.SpikingNetwork` does not: normalization, a skip connection and a read-out of real numbers. It learns
 the handwritten digits of scikit-learn (extra `pipeline`).

@@ -7,6 +7,8 @@ import io
 import json
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -34,6 +36,13 @@ def test_the_neuron_learns_inside_a_module_of_ones_own(capsys):
     example = runpy.run_path(str(ROOT / "examples/own_module.py"))
     assert example["main"](epochs=3) > 80
     assert len(accuracies(capsys.readouterr().out)) == 3
+
+
+@pytest.mark.slow
+def test_it_runs_by_the_command_that_it_names():
+    command = [sys.executable, "-m", "examples.own_module"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert accuracies(done.stdout)[-1] > 85
 
 
 @pytest.fixture(scope="module")
