@@ -342,19 +342,19 @@ def _backward(
         a = np.zeros((steps + 1, values), constants.dtype)
         carried = np.zeros((2, values), constants.dtype)
         buffers = np.zeros((4, values), constants.dtype)
-        out = (across // size * width + first) * channels
         start = (across * width + first) * size * channels
         for t in range(steps):
             source = current[min(t, current.shape[0] - 1)]
             flowing = _decoded(source[start : start + values], buffers[0])
             _advance_and_keep(flowing, scale[t], constants, u[t], a[t], u[t + 1], a[t + 1])
         for t in range(steps - 1, -1, -1):
-            g = _decoded(gradient[t, out : out + here * channels], buffers[1])
-            if size > 1:
+            if size == 1:
+                g = _decoded(gradient[t, start : start + values], buffers[1])
+            else:
                 for index in range(those):
                     at = ((across + index) // size * width + first) * channels
-                    g = _decoded(gradient[t, at : at + here * channels], buffers[1])
-                    _unpool(g, buffers[2][index * line : (index + 1) * line], size, channels, constants[POOLING_GAIN])
+                    arrived = _decoded(gradient[t, at : at + here * channels], buffers[1])
+                    _unpool(arrived, buffers[2][index * line : (index + 1) * line], size, channels, constants[POOLING_GAIN])
                 g = buffers[2]
             into = result[0 if still else t, start : start + values]
             step = buffers[3] if still else _room(into, buffers[3])
