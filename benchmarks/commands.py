@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.memory_use import current, forget_peak, give_back
-from tsslbp.limits import peak_memory
+from benchmarks.memory_use import forget_peak, give_back
+from tsslbp.limits import peak_memory, resident_memory
 
 TRIAL_ROUNDS = 3
 WARM_UPS = 5
@@ -57,7 +57,7 @@ class Commands:
         self._build, self._setting, self._source, self._compiled = build, setting, source, compiled
         self._implementation: Any = None
         self._gave_back = False
-        self._base = current()
+        self._base = resident_memory()
         forget_peak()
 
     def awake(self) -> None:

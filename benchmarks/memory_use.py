@@ -1,17 +1,9 @@
-"""Memory of this process, in bytes."""
+"""What a process does with its memory between two measurements."""
 
 import contextlib
 import ctypes
 import gc
 from pathlib import Path
-
-from tsslbp.limits import peak_memory
-
-
-def current() -> int:
-    """Read the resident size now; where the system does not tell, the peak."""
-    status = _status("VmRSS")
-    return peak_memory() if status is None else status
 
 
 def forget_peak() -> None:
@@ -25,11 +17,3 @@ def give_back() -> None:
     gc.collect()
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _status(field: str) -> int | None:
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)

@@ -119,7 +119,8 @@ def measure(jobs: Sequence[Job], effort: Effort, track: Track, modes: Sequence[s
     with ExitStack() as stack:
         workers = {job: stack.enter_context(start(job)) for job in jobs}
         _start(workers, failed, "ready")
-        limit = MEMORY_SHARE * (available_memory() or usable_memory() / 2)
+        free = available_memory()
+        limit = MEMORY_SHARE * (usable_memory() / 2 if free is None else free)
         taken = {
             mode: _Rounds(workers, failed, mode, effort if mode == "train" else effort.shorter, limit).measure(track) for mode in modes
         }

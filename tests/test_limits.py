@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tsslbp.limits import available_memory, peak_memory, usable_cores, usable_memory
+from tsslbp.limits import available_memory, peak_memory, resident_memory, usable_cores, usable_memory
 
 MEMINFO = "MemTotal:       8000000 kB\nMemAvailable:   4000000 kB\n"
 
@@ -101,3 +101,5 @@ def test_the_peak_is_the_processs_own_and_not_that_of_the_one_which_started_it()
 
 def test_the_peak_where_there_is_no_proc(tmp_path):
     assert peak_memory(tmp_path) >= peak_memory() // 2
+    assert 0 < resident_memory() <= peak_memory()
+    assert resident_memory(tmp_path) == peak_memory(tmp_path)

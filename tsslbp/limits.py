@@ -62,6 +62,16 @@ def peak_memory(root: Path = ROOT) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def resident_memory(root: Path = ROOT) -> int:
+    """Bytes that this process has resident now; where the system does not tell, the peak.
+
+    Args:
+        root: where `/proc` lies; a test has its own.
+    """
+    now = _kilobytes(root / "proc/self/status", "VmRSS")
+    return peak_memory(root) if now is None else now
+
+
 def _machine_memory(root: Path, name: str) -> int | None:
     return _kilobytes(root / "proc/meminfo", name)
 

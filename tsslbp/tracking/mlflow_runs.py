@@ -109,7 +109,9 @@ def _add_dataset(client: "MlflowClient", found: "Run", run: TrackedRun) -> None:
     inputs = [DatasetInput(dataset=dataset, tags=[])]
     try:
         client.log_inputs(found.info.run_id, datasets=inputs)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code != "BAD_REQUEST":  # a server that is down is not asked again
+            raise
         client.log_inputs(found.info.run_id, datasets=inputs)
 
 
