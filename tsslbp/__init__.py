@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 # PyTorch and Numba each keep a pool of threads. By default, an idle thread spins for milliseconds before it sleeps, and takes the
 # core away from the other pool or from whatever else runs: on a busy machine that made training ten times slower. GNU OpenMP
-# reads this variable when PyTorch is first imported; a value that is already set stays. Values from 1,000 to 60,000 were tried with
-# `GOMP_SPINCOUNT=n python -m benchmarks --cases fashion-mlp --implementations tsslbp` on two cores, a few times each. On an
-# idle machine, 1,000 and 3,000 differ by less than the readings scatter; beside two trainings, 1,000 and 2,000 are within 3 % of
-# each other, while 8,000 and more took a fifth longer and more than 1,000 did.
+# reads this variable when PyTorch is first imported; a value that is already set stays. It is a compromise, see docs/speed.md:
+# `GOMP_SPINCOUNT=20000 python -m benchmarks --cases fashion-mlp --implementations tsslbp` is 1.3 times as fast on two idle cores, and
+# less than half as fast beside two trainings. One thread, the default of a seed, waits for nobody.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:

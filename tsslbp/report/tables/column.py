@@ -11,6 +11,7 @@ Item = TypeVar("Item")
 Format = Literal["csv", "html", "markdown", "latex", "terminal", "readme"]
 PAGE: frozenset[Format] = frozenset({"html"})
 DATA: frozenset[Format] = frozenset({"csv"})
+MARKDOWN: frozenset[Format] = frozenset({"markdown"})
 PAPER: frozenset[Format] = frozenset({"markdown", "latex"})
 BRIEF: frozenset[Format] = frozenset({"html", "readme", "terminal"})
 READERS: frozenset[Format] = frozenset({"html", "markdown", "latex", "terminal", "readme"})

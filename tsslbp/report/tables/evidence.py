@@ -41,7 +41,7 @@ ORIGINS: tuple[Column[Labelled], ...] = (
     Column("started", "First run", lambda each: each[1].origin.started, formats=READERS),
     Column("device", "Device", lambda each: each[1].origin.device, formats=READERS),
     Column("hours", "Hours", lambda each: each[1].origin.hours, numeral, READERS, "number"),
-    Column("versions", "Versions", lambda each: each[1].origin.versions, formats=READERS),
+    Column("versions", "Versions", lambda each: each[1].origin.versions, formats=READERS - {"latex"}),
 )
 
 

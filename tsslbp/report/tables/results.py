@@ -9,12 +9,14 @@ from tsslbp.report.numbers import MISSING, compact, mean_interval, number, signe
 from tsslbp.report.operations import Operations
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.statistics import Comparison, Interval, Summary, Verdict
-from tsslbp.report.tables.column import BRIEF, DATA, PAGE, PAPER, READERS, Cell, Column, Table, grouped
+from tsslbp.report.tables.column import BRIEF, DATA, MARKDOWN, PAGE, PAPER, READERS, Cell, Column, Table, grouped
 from tsslbp.settings import Published
 
 MARKS: dict[Verdict, str] = {"consistent": "●", "higher": "▲", "lower": "▼", "too few runs": "◇", "nothing published": "–", "not run": "○"}
 WITHOUT_TERMINAL = READERS - {"terminal"}
 """Eighty columns are few."""
+WITHOUT_LATEX = WITHOUT_TERMINAL - {"latex"}
+"""More than nine columns cannot be read on a printed page."""
 
 
 def numeral(value: float | None) -> Cell:
@@ -66,6 +68,10 @@ def _spread(numbers: Summary | Published | None) -> Cell:
     return Cell(spread(numbers))
 
 
+def _spread_interval(numbers: Summary | None) -> Cell:
+    return Cell(spread(numbers), (bracketed(numbers.interval),) if numbers and numbers.interval else ())
+
+
 def _mean_interval(numbers: Summary | None) -> Cell:
     return Cell(mean_interval(numbers))
 
@@ -83,14 +89,15 @@ RESULTS: Columns = (
     Column("settings", "", lambda row: row.variant or None, formats=DATA),
     Column("seeds", "", lambda row: row.seeds, formats=DATA),
     Column("epochs", "", lambda row: row.epochs, formats=DATA),
-    Column("published", "Published", lambda row: row.published, _spread, frozenset({"terminal"})),
-    Column("published_mean", "Published mean", lambda row: row.published.mean, numeral, PAPER | DATA, "number"),
-    Column("published_std", "Stddev", lambda row: row.published.std, numeral, PAPER | DATA, "number"),
+    Column("published", "Published", lambda row: row.published, _spread, frozenset({"terminal", "latex"})),
+    Column("published_mean", "Published mean", lambda row: row.published.mean, numeral, MARKDOWN | DATA, "number"),
+    Column("published_std", "Stddev", lambda row: row.published.std, numeral, MARKDOWN | DATA, "number"),
     Column("published_best", "Best", lambda row: row.published.best, numeral, PAPER | DATA, "number"),
     Column("reproduced", "Reproduced", lambda row: row.best, reproduced_cell, BRIEF),
-    Column("reproduced_mean", "Reproduced mean", lambda row: row.best, _mean_interval, PAPER, "number"),
+    Column("reproduced_mean", "Reproduced mean", lambda row: row.best, _mean_interval, MARKDOWN, "number"),
+    Column("reproduced_paper", "Reproduced", lambda row: row.best, _spread_interval, frozenset({"latex"})),
     Column("best_mean", "", lambda row: row.best and row.best.mean, formats=DATA),
-    Column("best_std", "Stddev", lambda row: row.best and row.best.std, numeral, PAPER | DATA, "number"),
+    Column("best_std", "Stddev", lambda row: row.best and row.best.std, numeral, MARKDOWN | DATA, "number"),
     Column("best_max", "Best", lambda row: row.best and row.best.best, numeral, PAPER | DATA, "number"),
     Column("best_low", "", lambda row: row.best and row.best.interval and row.best.interval.low, formats=DATA),
     Column("best_high", "", lambda row: row.best and row.best.interval and row.best.interval.high, formats=DATA),
@@ -101,18 +108,18 @@ RESULTS: Columns = (
     Column("judgement", "Verdict", lambda row: row, verdict_cell, READERS),
     Column("verdict", "", lambda row: row.comparison.verdict, formats=DATA),
     Column("published_page", "Published", lambda row: row.published, published_cell, frozenset({"html", "readme"})),
-    Column("last_epoch", "Last epoch", lambda row: row.final, _spread, frozenset({"html", "readme"})),
-    Column("final_mean", "Last epoch mean", lambda row: row.final and row.final.mean, numeral, PAPER | DATA, "number"),
-    Column("final_std", "Stddev", lambda row: row.final and row.final.std, numeral, PAPER | DATA, "number"),
+    Column("last_epoch", "Last epoch", lambda row: row.final, _spread, frozenset({"html", "readme", "latex"})),
+    Column("final_mean", "Last epoch mean", lambda row: row.final and row.final.mean, numeral, MARKDOWN | DATA, "number"),
+    Column("final_std", "Stddev", lambda row: row.final and row.final.std, numeral, MARKDOWN | DATA, "number"),
     Column(
         "best_minus_final",
         "Best − last",
         lambda row: row.best_minus_final,
         lambda value: Cell(signed(value)),
-        PAPER | PAGE | DATA,
+        MARKDOWN | PAGE | DATA,
         "number",
     ),
-    Column("operations", "SynOps", lambda row: row.operations, operations_cell, WITHOUT_TERMINAL, "number"),
+    Column("operations", "SynOps", lambda row: row.operations, operations_cell, WITHOUT_LATEX, "number"),
     Column("synaptic_operations", "", lambda row: row.operations and row.operations.synaptic, formats=DATA),
     Column("dense_operations", "", lambda row: row.operations and row.operations.dense, formats=DATA),
     Column("extent", "Seeds × epochs", lambda row: row.extent, formats=READERS),
