@@ -15,7 +15,7 @@ from tsslbp.settings import Published
 MARKS: dict[Verdict, str] = {"consistent": "●", "higher": "▲", "lower": "▼", "too few runs": "◇", "nothing published": "–", "not run": "○"}
 WITHOUT_TERMINAL = READERS - {"terminal"}
 """Eighty columns are few."""
-WITHOUT_LATEX = WITHOUT_TERMINAL - {"latex"}
+WIDE = WITHOUT_TERMINAL - {"latex"}
 """More than nine columns cannot be read on a printed page."""
 
 
@@ -119,7 +119,7 @@ RESULTS: Columns = (
         MARKDOWN | PAGE | DATA,
         "number",
     ),
-    Column("operations", "SynOps", lambda row: row.operations, operations_cell, WITHOUT_LATEX, "number"),
+    Column("operations", "SynOps", lambda row: row.operations, operations_cell, WIDE, "number"),
     Column("synaptic_operations", "", lambda row: row.operations and row.operations.synaptic, formats=DATA),
     Column("dense_operations", "", lambda row: row.operations and row.operations.dense, formats=DATA),
     Column("extent", "Seeds × epochs", lambda row: row.extent, formats=READERS),
