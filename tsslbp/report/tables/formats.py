@@ -96,7 +96,7 @@ def _latex_notes(table: Table[Any], columns: Sequence[Column[Any]]) -> list[str]
             if note:
                 label = f"{group}, {first.text}" if group else first.text
                 notes.append(rf"\textit{{{escape_tex(label)}}}: {escape_tex(note)}.")
-    return ["", r"\smallskip", r"\begin{minipage}{\textwidth}\footnotesize", *notes, r"\end{minipage}"] if notes else []
+    return ["", r"\smallskip", r"\begin{minipage}{\textwidth}\scriptsize", *notes, r"\end{minipage}"] if notes else []
 
 
 def terminal_table(table: Table[Any]) -> "TerminalTable":
