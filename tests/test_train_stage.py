@@ -52,6 +52,7 @@ def test_an_interrupted_stage_goes_on_and_ends_the_same(project, trained, kill):
     assert project.results() == trained.results()
 
 
+@pytest.mark.slow
 def test_what_is_complete_so_far_is_recorded_and_training_goes_on_from_it(project, trained):
     process = project.start("fit", "--model", MODEL)
     for line in process.stdout:
