@@ -138,16 +138,17 @@ def test_faults_at_random_moments_change_nothing(undisturbed, tmp_path, empty_da
         monkeypatch.setenv(name, value)
     todo = [KINDS[number % len(KINDS)] for number in range(FAULTS)]
     chance.shuffle(todo)
-    struck: list[str] = []
     with Nodes(chance) as nodes:
         drivers = Drivers(project, nodes)
         while drivers.left:
             drivers.tend()
             time.sleep(chance.uniform(0.5, 3))
-            # A cluster without a worker at work is not worth a fault; one with some is struck as soon as its moment has come.
-            if todo and (nodes.workers() or todo[0] == "late") and strike(todo[0], nodes, drivers, chance):
-                struck.append(todo.pop(0))
-                print(f"{time.monotonic():.0f} {struck[-1]}", flush=True)
+            # A cluster without a worker at work is not worth a fault; what can happen to one with some does, in the order that was drawn.
+            at_work = bool(nodes.workers())
+            kind = next((kind for kind in todo if (at_work or kind == "late") and strike(kind, nodes, drivers, chance)), None)
+            if kind is not None:
+                todo.remove(kind)
+                print(f"{time.monotonic():.0f} {kind}", flush=True)
         nodes.wait_for_no_worker()
         assert processes_of(project.folder) == []
     assert not todo
