@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from stages.seeds import job_of
-from tests.in_process import run_stage
+from tests.in_process import prepare
 from tests.project import MODEL, Project
 from tsslbp.engines import Engine, Event, Job
 from tsslbp.engines.local import LocalEngine
@@ -23,8 +23,7 @@ EPOCHS = 3
 def prepared_project(folder: Path, epochs: int = 3) -> Path:
     """A project's folder with data, in which nothing was trained."""
     project = Project(folder / "project", epochs=epochs)
-    for stage in ("download", "preprocess"):
-        assert run_stage(project.folder, stage, "--dataset", "digits") == 0
+    prepare(project.folder)
     return project.folder
 
 

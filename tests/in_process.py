@@ -12,6 +12,12 @@ import pytest
 import torch
 
 
+def prepare(folder: Path, dataset: str = "digits") -> None:
+    """Fetch and preprocess a dataset of a project."""
+    for stage in ("download", "preprocess"):
+        assert run_stage(folder, stage, "--dataset", dataset) == 0
+
+
 def train(folder: Path, model: str, *arguments: str) -> int:
     """Train a model and publish what it came to, as `dvc repro train@<model>` does; returns the exit code."""
     return run_stage(folder, "fit", *arguments, "--model", model) or run_stage(folder, "train", *arguments, "--model", model)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.data_builders import Said, event_dataset, image_dataset
-from tests.in_process import run_stage, train
+from tests.in_process import prepare, train
 from tests.project import MODEL, Project
 from tsslbp.data.digits import idx_bytes
 from tsslbp.data.events import EVENT
@@ -57,8 +57,7 @@ def test_an_idx_dataset_with_names_of_its_own_costs_settings_alone(tmp_path, mon
     settings["models"]["digits-mlp"] |= {"dataset": "letters", "epochs": 1, "architecture": "5"}
     project.params.write_text(yaml.safe_dump(settings))
     monkeypatch.setenv("TSSLBP_MIRROR", str(tmp_path / "mirror"))
-    for stage in ("download", "preprocess"):
-        assert run_stage(project.folder, stage, "--dataset", "letters") == 0
+    prepare(project.folder, "letters")
     folder = project.folder / "data/processed/letters"
     for split in ("train", "test"):
         np.testing.assert_array_equal(np.load(folder / split / "images.npy")[:, 0], arrays[f"{split}-images"])

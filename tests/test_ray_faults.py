@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.in_process import run_stage, train
+from tests.in_process import prepare, run_stage, train
 from tests.killing import processes_of
 from tests.project import ROOT, Project, results, small_settings
 from tests.ray_nodes import Nodes
@@ -50,8 +50,7 @@ def project_in(folder: Path, database: Path) -> Project:
 def undisturbed(tmp_path_factory, empty_database):
     """A project whose first model was trained on this machine alone; the others are the same network under other names."""
     project = project_in(tmp_path_factory.mktemp("whole") / "project", empty_database)
-    for stage in ("download", "preprocess"):
-        assert run_stage(project.folder, stage, "--dataset", "digits") == 0
+    prepare(project.folder)
     assert train(project.folder, MODELS[0]) == 0
     return project
 

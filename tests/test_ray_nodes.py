@@ -90,8 +90,8 @@ def test_a_node_with_other_code_or_none_is_refused_and_the_others_go_on(model, e
         if len(said) == 2:  # now the head may train
             ray.kill(holder)
 
-    list(train(replace(engine[0], say=say), model, jobs_of(model, (0,))))
-    assert_same(final_states(model, (0,)), undisturbed[:1])
+    list(train(replace(engine[0], say=say), model, jobs_of(model)))
+    assert_same(final_states(model), undisturbed)
     code, none = sorted(said, key=lambda line: "No module" in line)
     assert re.fullmatch(rf"node .+ is refused: the method's code [0-9a-f]{{12}} there, {model.code[:12]} here", code)
     assert re.fullmatch(r"node .+ is refused: No module named 'tsslbp'", none)

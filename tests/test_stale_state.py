@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import in_process
-from tests.in_process import run_stage
+from tests.in_process import prepare, run_stage
 from tests.project import MODEL, Project
 from tests.tracking_helpers import client_of
 from tsslbp.data.images import IMAGE_FILES
@@ -50,8 +50,7 @@ def results(project: Project, model: str = MODEL) -> dict[str, bytes]:
 def past(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Project:
     """A project that was trained and reported."""
     project = Project(tmp_path_factory.mktemp("past") / "project", empty_database)
-    for stage in ("download", "preprocess"):
-        assert run_stage(project.folder, stage, "--dataset", "digits") == 0
+    prepare(project.folder)
     train(project)
     report(project)
     return project

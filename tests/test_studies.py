@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stages.common import STUDIES, load_studies, stage_name
-from tests.in_process import run_stage, train
+from tests.in_process import prepare, train
 from tests.project import MODEL, Project
 from tsslbp.settings import Settings, SettingsError
 from tsslbp.storage.record_files import read_record
@@ -133,8 +133,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> P
     project = Project(tmp_path_factory.mktemp("study") / "project", empty_database)
     (project.folder / "studies/recipes").mkdir(parents=True)
     (project.folder / "studies/recipes/params.yaml").write_text(STUDY)
-    for stage in ("download", "preprocess"):
-        assert run_stage(project.folder, stage, "--dataset", "digits") == 0
+    prepare(project.folder)
     assert train(project.folder, MODEL) == 0
     for key in ("shorter", "surrogate"):
         assert train(project.folder, key, "--params", "studies/recipes/params.yaml") == 0

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tests import in_process
-from tests.in_process import run_stage
+from tests.in_process import prepare, run_stage
 from tests.project import MODEL, Project, results
 from tests.tracking_helpers import active_runs, history
 from tsslbp.method.batches import ImageBatches
@@ -23,8 +23,7 @@ RATES = r"firing rates of the layers: [01]\.\d{4}, [01]\.\d{4}"
 def prepared(tmp_path_factory, empty_database):
     """A project with its data, in which nothing was trained."""
     project = Project(tmp_path_factory.mktemp("prepared") / "project", empty_database)
-    for stage in ("download", "preprocess"):
-        assert run_stage(project.folder, stage, "--dataset", "digits") == 0
+    prepare(project.folder)
     return project
 
 
