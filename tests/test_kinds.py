@@ -96,7 +96,7 @@ def cochlea(monkeypatch):
     return event_dataset(kind="cochlea", shape=COCHLEA, classes=20, time_steps=15, window_us=100_000, stabilize=False)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_another_event_format_costs_a_function_and_an_entry(tmp_path, cochlea, workers):
     samples = write_cochlea(tmp_path / "raw/spoken")
     dataset = cochlea.model_copy(

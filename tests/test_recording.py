@@ -104,6 +104,7 @@ def test_the_stage_takes_the_recording_through_a_network_that_it_trains(project:
     assert not (project / "reports/runs").exists()
 
 
+@pytest.mark.slow
 def test_the_stage_takes_the_weights_of_a_model_that_was_run(project: Path, empty_database: Path) -> None:
     shutil.copy(empty_database, project / "mlflow.db")
     text = (project / "params.yaml").read_text()
