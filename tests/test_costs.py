@@ -38,7 +38,8 @@ def test_side_by_side_a_row_takes_as_many_rounds_as_seeds_need():
     cost = measure(load_settings(ROOT / "quickstart/params.yaml"), "digits-mlp", torch.device("cpu"), seconds=0.05, at_a_time=2)
     assert cost.at_a_time == 2
     assert cost.train_rate > 0
-    assert [cost.row_hours(seeds) / cost.hours for seeds in (1, 2, 3, 5)] == [1, 1, 2, 3]
+    rounds = [cost.row_hours(seeds) / cost.hours for seeds in (1, 2, 3, 5)]
+    assert rounds == pytest.approx([1, 1, 2, 3])  # not exactly: hours times three, divided again, need not be three
 
 
 @pytest.mark.slow

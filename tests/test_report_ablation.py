@@ -3,8 +3,9 @@
 import pytest
 
 from tests.report_builders import make_run, sample_studies, study_runs
+from tsslbp.report.numbers import estimate
 from tsslbp.report.studies.ablation import variants
-from tsslbp.report.studies.answers import ablation_answers
+from tsslbp.report.studies.answers import ablation_answers, variant_answers
 from tsslbp.settings import SettingsError
 
 
@@ -156,3 +157,42 @@ def test_an_ablation_has_one_unchanged_model(studies, base):
     models = {**studies["ablation"].models, "mnist-cnn-again": studies["ablation"].models["mnist-cnn-2021-03"]}
     with pytest.raises(SettingsError, match="mnist-cnn-2021-03, mnist-cnn-again are all mnist-cnn unchanged"):
         variants(studies["ablation"].model_copy(update={"models": models}), {}, base, {})
+
+
+def test_a_sentence_says_how_many_pairs_and_the_smallest_effect_that_they_could_have_shown(ablation):
+    found = variant_answers(tuple(ablation.values()))
+    intra = ablation["fashion-mlp", "no intra-neuron term"]
+    interval = intra.difference.interval
+    assert found["no intra-neuron term"][0] == (
+        f"fashion-mlp, Fashion-MNIST: {estimate(intra.difference.mean, interval)} points, 5 pairs of seeds, {intra.pair_epochs} epochs: "
+        f"not shown; these pairs could show an effect of {(interval.high - interval.low) / 2:.2f} or more."
+    )
+    assert (
+        "5 pairs of seeds" in found["surrogate alone"][0]
+        and ": real; these pairs could show an effect of 0." in found["surrogate alone"][0]
+    )
+    assert found["desired_train 0,1,0,1,1"][0] == "fashion-mlp, Fashion-MNIST: not run."
+    assert "unchanged" not in found
+
+
+def test_the_smallest_effect_is_where_a_shifted_difference_begins_to_be_real(studies, base):
+    """Adding a constant to every pair moves the interval and leaves its width: half of that is the border."""
+    study = studies["ablation"]
+    own, reference = (make_run(study, f"fashion-mlp-{name}", epochs=15, plateau=88) for name in ("surrogate", "2021-03"))
+    first = _surrogate(study, base, own, reference)
+    half = first.difference.interval.half_width
+    for beyond, effect in ((-1e-6, "not shown"), (1e-6, "real")):
+        shift = half - first.difference.mean + beyond
+        seeds = tuple(
+            seed.model_copy(
+                update={"history": tuple(epoch.model_copy(update={"test_accuracy": epoch.test_accuracy + shift}) for epoch in seed.history)}
+            )
+            for seed in own[0].seeds
+        )
+        moved = own[0].model_copy(update={"seeds": seeds}), own[1]
+        assert _surrogate(study, base, moved, reference).effect == effect
+
+
+def _surrogate(study, base, own, reference):
+    runs = {"fashion-mlp-2021-03": reference, "fashion-mlp-surrogate": own}
+    return next(each for each in variants(study, runs, base, {}) if each.name == "surrogate alone")

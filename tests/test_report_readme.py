@@ -27,6 +27,12 @@ def test_a_readme_without_its_markers_is_refused(text):
         splice(text, {TABLE: ""})
 
 
+def test_a_part_that_there_is_not_is_refused():
+    """What is no longer written would stand there for ever, as if it were new."""
+    with pytest.raises(ValueError, match="no part is called variant of old; the parts are: results"):
+        splice(f"{BEGIN}\n{END}\n<!-- variant of old:begin -->\n- 1\n<!-- variant of old:end -->\n", {TABLE: ""})
+
+
 def test_a_part_with_half_a_place_is_refused():
     with pytest.raises(ValueError, match="recipes:begin"):
         splice(f"{BEGIN}\n{END}\n{OTHER}\n", {TABLE: "", "recipes": "- one"})

@@ -1,12 +1,13 @@
 """The parts of a document that the report writes: each stands between two markers, and a test fails where one is older than the records."""
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
 from tsslbp.report.answers import answer
 from tsslbp.report.escape import escape_markdown
 from tsslbp.report.rows import ResultRow
-from tsslbp.report.studies.answers import ablation_answers
+from tsslbp.report.studies.answers import caution, variant_answers
 from tsslbp.report.studies.findings import NO_STUDIES, Studies
 from tsslbp.report.studies.recipes import recipe_answers
 from tsslbp.report.tables.formats import markdown_table
@@ -27,11 +28,12 @@ def readme_table(rows: Sequence[ResultRow]) -> str:
 
 
 def readme_parts(rows: Sequence[ResultRow], studies: Studies = NO_STUDIES) -> dict[str, str]:
-    """All parts by the name in their markers: the table, and what either study found as list items."""
+    """All parts by the name in their markers: the table, and what the studies found as list items, and how far that goes."""
     return {
         TABLE: readme_table(rows),
         "recipes": _items(recipe_answers(studies.recipes)),
-        "ablation": _items(ablation_answers(studies.ablation)),
+        "intervals": "\n\n".join(map(escape_markdown, caution(studies.ablation))),
+        **{f"variant {name}": _items(sentences) for name, sentences in variant_answers(studies.ablation).items()},
     }
 
 
@@ -48,9 +50,12 @@ def splice(document: str, parts: Mapping[str, str]) -> str:
     """The document with each part between its markers, which stay; a part is indented as its first marker is.
 
     Raises:
-        ValueError: the document has a place for none of the parts; or a marker is missing, appears twice, or the end comes before the
-            beginning.
+        ValueError: the document has a place for none of the parts, or for one that there is not; or a marker is missing, appears twice,
+            or the end comes before the beginning.
     """
+    unknown = [name for name in re.findall(r"<!-- ([^>]+):begin -->", document) if name not in parts]
+    if unknown:
+        raise ValueError(f"no part is called {', '.join(unknown)}; the parts are: {', '.join(parts)}")
     places = [name for name in parts if any(marker in document for marker in markers(name))]
     if not places:
         wanted = " or ".join(markers(name)[0] for name in parts)

@@ -30,6 +30,11 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def half_width(self) -> float:
+        """Of an interval around a difference: the smallest difference that it would have told from zero."""
+        return (self.high - self.low) / 2
+
 
 NO_BOUNDS = Interval(-math.inf, math.inf)
 PERCENT = Interval(0.0, 100.0)

@@ -11,6 +11,8 @@ from tsslbp.report.studies.variants import changed, cut, described, groups, vari
 from tsslbp.settings import Settings, SettingsError
 
 STUDY = "ablation"
+UNCHANGED = "unchanged"
+"""The name of the variant that differs in nothing."""
 
 Effect = Literal["unchanged", "real", "not shown", "too few pairs", "training fails", "not run"]
 EFFECTS: tuple[Effect, ...] = ("training fails", "real", "not shown", "too few pairs", "not run")
@@ -26,6 +28,7 @@ class Variant:
         name: the study's name for what differs, "unchanged" where nothing does.
         row: its runs, as in the tables; `row.model` is the study's own key, `row.variant` what differs, as in params.yaml.
         difference: best accuracy, this variant minus the unchanged one, paired by seed; None where one of them was not run.
+        pair_epochs: over how many epochs; 0 where there is no difference.
         effect: "training fails" where a seed could not be trained to the end, whatever the others came to; "real" where the interval
             of the difference excludes 0, "not shown" where it does not.
         note: why the difference may be of something else.
@@ -36,6 +39,7 @@ class Variant:
     name: str
     row: ResultRow
     difference: PairedDifference | None
+    pair_epochs: int
     effect: Effect
     note: str
     from_base: bool = False
@@ -101,9 +105,10 @@ def _from_base(
 def _variant(like: str, name: str, row: ResultRow, pair: tuple[Run | None, Run | None]) -> Variant:
     """Args: `name` empty for the unchanged variant; `pair` its run and the unchanged one."""
     run, reference = pair
-    difference = _difference(run, reference) if name else None
+    difference, epochs = _difference(run, reference) if name else (None, 0)
     notes = (*row.departures, *row.remarks, *(_unlike(run, reference) if name else ()))
-    return Variant(like, name or "unchanged", row, difference, _effect(row, difference, is_reference=not name), "; ".join(notes))
+    effect = _effect(row, difference, is_reference=not name)
+    return Variant(like, name or UNCHANGED, row, difference, epochs, effect, "; ".join(notes))
 
 
 def _effect(row: ResultRow, difference: PairedDifference | None, *, is_reference: bool) -> Effect:
@@ -118,17 +123,17 @@ def _effect(row: ResultRow, difference: PairedDifference | None, *, is_reference
     return "real" if difference.interval.low > 0 or difference.interval.high < 0 else "not shown"
 
 
-def _difference(run: Run | None, reference: Run | None) -> PairedDifference | None:
-    """Of the best accuracies over as many epochs as both have, as a longer run has more to choose from."""
+def _difference(run: Run | None, reference: Run | None) -> tuple[PairedDifference | None, int]:
+    """Of the best accuracies over as many epochs as both have, as a longer run has more to choose from; and how many these are."""
     if run is None or reference is None:
-        return None
+        return None, 0
     seeds = {seed.seed for seed in run[0].seeds} & {seed.seed for seed in reference[0].seeds}
     epochs = min((len(seed.history) for each in (run, reference) for seed in each[0].seeds if seed.seed in seeds), default=0)
     pair = cut(run, seeds, epochs), cut(reference, seeds, epochs)
     if pair[0] is None or pair[1] is None:
-        return None
+        return None, 0
     own, theirs = ({seed.seed: seed.best for seed in each[0].seeds} for each in (pair[0], pair[1]))
-    return paired_difference(own, theirs)
+    return paired_difference(own, theirs), epochs
 
 
 def _unlike(run: Run | None, reference: Run | None) -> tuple[str, ...]:

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
-from tsslbp.report.numbers import estimate
-from tsslbp.report.statistics import CONFIDENCE, PairedDifference, reach
-from tsslbp.report.studies.ablation import EFFECTS, Variant
+from tsslbp.report.numbers import estimate, number
+from tsslbp.report.rows import OLDER_CODE
+from tsslbp.report.statistics import CONFIDENCE, reach
+from tsslbp.report.studies.ablation import EFFECTS, UNCHANGED, Variant
 
 
 def ablation_answers(found: Sequence[Variant]) -> tuple[str, ...]:
     """A sentence per model, and one on what the intervals can and cannot show."""
     models = dict.fromkeys(variant.like for variant in found)
     sentences = [_answer([variant for variant in found if variant.like == model]) for model in models]
-    return (*sentences, *_caution([variant.difference for variant in found if variant.difference is not None]))
+    return (*sentences, *caution(found))
 
 
 def _answer(found: Sequence[Variant]) -> str:
@@ -30,14 +31,37 @@ def _named(variant: Variant) -> str:
     return variant.name if difference is None else f"{variant.name} {estimate(difference.mean, difference.interval)}"
 
 
-def _caution(differences: Sequence[PairedDifference]) -> list[str]:
-    """How wide the intervals are, and how many of them would exclude 0 although nothing has an effect."""
+def variant_answers(found: Sequence[Variant]) -> dict[str, tuple[str, ...]]:
+    """By the name of a variant, a sentence per model: what it does to the accuracy, in how many pairs, and what they could have shown."""
+    names = dict.fromkeys(variant.name for variant in found if variant.name != UNCHANGED)
+    return {name: tuple(_sentence(variant) for variant in found if variant.name == name) for name in names}
+
+
+def _sentence(variant: Variant) -> str:
+    age = f"; {OLDER_CODE}" if variant.row.origin.is_present_code is False else ""
+    return f"{variant.like}, {variant.row.dataset_title}: {_found(variant)}{age}."
+
+
+def _found(variant: Variant) -> str:
+    difference = variant.difference
+    if difference is None or variant.effect == "training fails":
+        return variant.outcome
+    pairs = f"{len(difference.seeds)} pair{'s'[: len(difference.seeds) > 1]} of seeds"
+    middle = f"{estimate(difference.mean, difference.interval)} points, {pairs}, {variant.pair_epochs} epochs: {variant.effect}"
+    if difference.interval is None:
+        return middle
+    return f"{middle}; these pairs could show an effect of {number(difference.interval.half_width)} or more"
+
+
+def caution(found: Sequence[Variant]) -> tuple[str, ...]:
+    """How wide the intervals are, and how many of them would exclude 0 although nothing has an effect; nothing where there are none."""
+    differences = [variant.difference for variant in found if variant.difference is not None]
     counts = sorted({len(difference.seeds) for difference in differences if difference.interval is not None})
     if not counts:
-        return []
+        return ()
     widths = ", ".join(f"{reach(count):.1f} standard errors with {count}" for count in counts)
     intervals = sum(difference.interval is not None for difference in differences)
-    return [
+    return (
         f"An interval reaches to either side, by the number of pairs: {widths}; with few pairs only a large effect can be shown, and “not shown” "
-        f"is not “none”. Of {intervals} intervals of {100 * CONFIDENCE:.0f} % about {(1 - CONFIDENCE) * intervals:.1f} would exclude zero by chance alone."
-    ]
+        f"is not “none”. Of {intervals} intervals of {100 * CONFIDENCE:.0f} % about {(1 - CONFIDENCE) * intervals:.1f} would exclude zero by chance alone.",
+    )

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tsslbp.report.numbers import spread
+from tsslbp.report.numbers import estimate, spread
 from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import OLDER_CODE, ResultRow, make_rows
+from tsslbp.report.statistics import Verdict
 from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
 from tsslbp.settings import Settings
 
 STUDY = "recipes"
+COMPARED: tuple[Verdict, ...] = ("consistent", "higher", "lower")
+"""The verdicts on runs that are as many and as long as the published ones."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def _base_rows(
 
 
 def recipe_answers(rows: Sequence[RecipeRow]) -> tuple[str, ...]:
-    """A sentence per published row: which recipes it is consistent with, and which not."""
+    """A few sentences per published row: which recipes it is consistent with, and which not, with what each reached."""
     models = dict.fromkeys(each.row.model for each in rows)
     return tuple(_answer([each for each in rows if each.row.model == model]) for model in models)
 
@@ -77,13 +80,19 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
     """Only runs as many and as long as the published ones speak for or against a recipe."""
     told = [each for each in rows if each.row.follows_protocol and each.row.is_compared]
     settled = {each.row.recipe for each in told}
-    short = [each for each in rows if each.row.was_run and each.row.recipe not in settled]
-    verdicts = {each.row.recipe: each.row.comparison.verdict for each in told}
-    parts = {
-        "consistent with": [name for name, verdict in verdicts.items() if verdict == "consistent"],
-        "inconsistent with": [f"{name} ({verdict})" for name, verdict in verdicts.items() if verdict != "consistent"],
-        "too few runs, epochs or data to tell for": list(dict.fromkeys(f"{each.row.recipe} ({each.row.extent})" for each in short)),
-        "not run:": list(dict.fromkeys(each.row.recipe for each in rows if not each.row.was_run)),
+    parts: dict[str, list[str]] = {
+        verdict: [_reached(each.row) for each in told if each.row.comparison.verdict == verdict] for verdict in COMPARED
     }
-    findings = "; ".join(f"{what} {', '.join(names)}" for what, names in parts.items() if names)
-    return f"{rows[0].row.model}, published {spread(rows[0].row.published)}: {findings}."
+    parts["too few runs, epochs or data to tell"] = [
+        _reached(each.row) for each in rows if each.row.was_run and each.row.recipe not in settled
+    ]
+    parts["not run"] = list(dict.fromkeys(each.row.recipe for each in rows if not each.row.was_run))
+    findings = [f"{what.capitalize()}: {'; '.join(names)}." for what, names in parts.items() if names]
+    return " ".join((f"{rows[0].row.model}, published {spread(rows[0].row.published)}.", *findings))
+
+
+def _reached(row: ResultRow) -> str:
+    """A recipe and its accuracy: "2021-03 with 99.45 ± 0.02, −0.05 [−0.08, −0.02], 5 × 100"."""
+    difference = estimate(row.comparison.difference, row.comparison.interval)
+    age = f", {OLDER_CODE}" if row.origin.is_present_code is False else ""
+    return f"{row.recipe} with {spread(row.best)}, {difference}, {row.extent}{age}"

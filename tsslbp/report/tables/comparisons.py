@@ -32,6 +32,10 @@ def _paired(difference: PairedDifference | None) -> Cell:
     return Cell(signed(difference.mean), (interval,) if interval else ())
 
 
+def _smallest(difference: PairedDifference | None) -> Cell:
+    return numeral(difference.interval.half_width if difference and difference.interval else None)
+
+
 def effect_cell(variant: Variant) -> Cell:
     """The effect with its mark."""
     return Cell(variant.outcome, mark=EFFECT_MARKS[variant.effect], style=variant.effect.replace(" ", "-"))
@@ -71,6 +75,7 @@ ABLATION: tuple[Column[Variant], ...] = (
     Column("best", "Best mean", lambda variant: variant.row.best and variant.row.best.mean, numeral, READERS, "number"),
     Column("std", "Stddev", lambda variant: variant.row.best and variant.row.best.std, numeral, READERS, "number"),
     Column("estimate", "Difference", lambda variant: variant.difference, _paired, READERS),
+    Column("shows_from", "Shows from", lambda variant: variant.difference, _smallest, READERS, "number"),
     Column("outcome", "Effect", lambda variant: variant, effect_cell, READERS),
     Column("pairs", "Pairs", lambda variant: variant.difference, lambda found: Cell(pairs(found)), READERS, "number"),
     Column("pairs", "", lambda variant: len(variant.difference.seeds) if variant.difference else 0, formats=DATA),
