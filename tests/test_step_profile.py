@@ -41,14 +41,21 @@ def test_every_part_of_a_real_step_takes_time_and_together_they_are_the_step(set
 
 
 def test_the_parts_of_one_step_add_up_to_all_of_it(settings):
-    training, watch = ours(small(settings), load(small(settings))), Stopwatch()
+    training = ours(small(settings), load(small(settings)))
+    # Of several steps the best: another process may come between the two clocks.
+    assert min(_unaccounted(training) for _ in range(5)) < 1e-4
+
+
+def _unaccounted(training):
+    """Seconds by which the parts of a step and the step differ."""
+    watch = Stopwatch()
     with watched(training, watch):
         watch.start()
         began = time.perf_counter()
         training.train()
         watch.mark(UPDATE)
         seconds = time.perf_counter() - began
-    assert sum(watch.seconds.values()) == pytest.approx(seconds, abs=1e-4)
+    return abs(sum(watch.seconds.values()) - seconds)
 
 
 def test_a_watched_step_computes_the_same(settings):
