@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stages.common import load_studies, run, stage_name
 from tsslbp.cluster_plan import Machines
@@ -16,16 +17,21 @@ from tsslbp.limits import usable_cores
 from tsslbp.settings import Settings
 from tsslbp.storage.meaning import outdated as outdated_models
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 MOST = 100_000
 """Nodes, or cores of one."""
+HEADS = {"samples/s": 9, "seeds": 5, "hours a seed": 6, "hours in all": 7, "disk in all": 7}
+"""The columns with numbers, and how wide these are at least."""
+INDENT = "  "
+"""Before a model of a study, whose name has a line of its own."""
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
     """Measure every model that would be trained and print a table."""
     import torch
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
 
     from tsslbp.costs import measure
     from tsslbp.method.numerics import prepare_device
@@ -36,23 +42,35 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         print("every model is up to date: there is nothing to train")
         return
     device = prepare_device(settings.execution)
-    table = Table("model", "samples/s", "seeds", "hours a seed", "hours in all", "disk in all", box=SIMPLE_HEAD, pad_edge=False)
+    table = empty_table([key for _, _, key in models])
     machines = _machines(options, torch.get_num_threads())
     beside = min(machines.seeds_per_node, max(1, usable_cores() // machines.threads)) if machines else 1
     hours, disk = list[float](), 0
-    for path, each, key in models:
-        name = key if path == options.params else f"{path.parent.name}: {key}"
-        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+    shown = None
+    for study, each, key in models:
+        print(f"measuring {f'{study}: ' if study else ''}{key} ...", file=sys.stderr, flush=True)
+        if study != shown and study:
+            table.add_row(f"{study}:")
+        shown = study
         cost, seeds = measure(each, key, device, options.seconds, beside), len(each.seeds_of(key))
         hours += seeds * [cost.hours]
         disk += cost.disk_bytes * seeds
         rate, once, in_all = f"{cost.train_rate:,.0f}", f"{cost.hours:,.2f}", f"{cost.hours * seeds:,.1f}"
-        table.add_row(name, rate, str(seeds), once, in_all, _size(cost.disk_bytes * seeds))
+        table.add_row(f"{INDENT}{key}" if study else key, rate, str(seeds), once, in_all, _size(cost.disk_bytes * seeds))
     table.add_row("all", "", "", "", f"{sum(hours):,.1f}", _size(disk))
     Console(highlight=False).print(table)
     print(f"On {device_name(str(device))}. Seeds with a live checkpoint take less; data need up to 2 GB more.")
     if machines:
         print(_on(machines, hours, beside))
+
+
+def empty_table(keys: Sequence[str]) -> "Table":
+    """The table of these models, in which no name is cut short on 80 columns: the heads wrap instead."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Column, Table
+
+    model = Column("model", no_wrap=True, min_width=max(map(len, keys)) + len(INDENT))
+    return Table(model, *(Column(head, min_width=least) for head, least in HEADS.items()), box=SIMPLE_HEAD, pad_edge=False)
 
 
 def _machines(options: argparse.Namespace, threads: int) -> Machines | None:
@@ -84,11 +102,19 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _models(pipelines: dict[Path, Settings], up_to_date_too: bool) -> list[tuple[Path, Settings, str]]:
-    """Every model of the pipelines, or those whose stage `fit` has something to do, in the order of the settings."""
+def _models(pipelines: dict[Path, Settings], up_to_date_too: bool) -> list[tuple[str, Settings, str]]:
+    """Every model of the pipelines, or those whose stage `fit` has something to do, in the order of the settings.
+
+    Before each model's settings and key, the name of its study; "" for the first pipeline, which is none.
+    """
     models = [(path, settings, key) for path, settings in pipelines.items() for key in settings.models]
-    if up_to_date_too:
-        return models
+    if not up_to_date_too:
+        models = _those_to_run(pipelines, models)
+    first = next(iter(pipelines))
+    return [("" if path == first else path.parent.name, settings, key) for path, settings, key in models]
+
+
+def _those_to_run(pipelines: dict[Path, Settings], models: list[tuple[Path, Settings, str]]) -> list[tuple[Path, Settings, str]]:
     stale = _stale([path.parent / "dvc.yaml" for path in pipelines])
     # DVC does not look upstream, where the code is.
     outdated = {(path, key) for path, settings in pipelines.items() for key in outdated_models(path, settings)}

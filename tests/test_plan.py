@@ -1,17 +1,24 @@
 """What several machines would take, and whether that is what a run takes."""
 
+import io
 import re
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
+from stages.common import load_studies
+from stages.plan import empty_table
 from tests.project import MODEL, Project
 from tsslbp.cluster_plan import Machines
+from tsslbp.settings import load_settings
 
 EPOCHS = 20
+PARAMS = Path(__file__).parents[1] / "params.yaml"
 
 
 def test_one_machine_with_one_core_takes_the_sum():
@@ -28,6 +35,20 @@ def test_no_cluster_beats_its_longest_seed_or_its_share(hours, nodes, cores):
     machines = Machines(nodes, cores, 1)
     least = max(max(hours), sum(hours) / machines.seeds)
     assert least * (1 - 1e-9) <= machines.hours(hours) <= 2 * least  # Graham's bound: no core waits while a seed does
+
+
+def test_no_name_is_cut_short_where_a_terminal_has_80_columns():
+    pipelines = {PARAMS: load_settings(PARAMS), **load_studies(PARAMS)}
+    keys = [key for settings in pipelines.values() for key in settings.models]
+    table = empty_table(keys)
+    for key in keys:
+        table.add_row(f"  {key}", "123,456", "10", "551.45", "2,757.2", "99.9 GB")
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(table)
+    lines = console.export_text().splitlines()
+    assert [line.split() for line in lines if "123,456" in line] == [
+        [key, "123,456", "10", "551.45", "2,757.2", "99.9", "GB"] for key in keys
+    ]
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "many", "1e9", "100001"])
