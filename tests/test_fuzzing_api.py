@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.fuzz_api import CALLS, fire_at
+from tests.fuzz_api import fire_at
+from tests.fuzz_calls import CALLS
 
 CALLS_EACH = {"quick": 40, "thorough": 2000}
 
