@@ -61,7 +61,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     _show(found.rows)
     print(f"written: {folder}/results.html, .md, .tex, .csv and figures/")
     for path in options.readme:
-        update_document(path, found.rows, found.studies)
+        update_document(path, found)
 
 
 def gather(params: Path, settings: Settings, root: Path = Path()) -> Gathered:
@@ -129,13 +129,13 @@ def agree_with_mlflow(settings: Settings, runs: Mapping[str, "Run"], params: Pat
     verify(store, [record for record, _ in runs.values()])
 
 
-def update_document(path: Path, rows: Sequence["ResultRow"], studies: "Studies") -> None:
+def update_document(path: Path, found: Gathered) -> None:
     """Put the report's parts between the markers of a document; one without any place for them is a ValueError."""
     from tsslbp.report.readme import readme_parts, splice
     from tsslbp.storage.files import write_text
 
     try:
-        text = splice(path.read_text(encoding="utf-8"), readme_parts(rows, studies))
+        text = splice(path.read_text(encoding="utf-8"), readme_parts(found.rows, found.studies, found.runs))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     write_text(path, text)

@@ -23,7 +23,7 @@ def between(text: str, name: str) -> list[str]:
 def test_each_part_is_the_one_that_the_records_give():
     params = ROOT / "params.yaml"
     found = gather(params, load_settings(params), ROOT)
-    parts = readme_parts(found.rows, found.studies)
+    parts = readme_parts(found.rows, found.studies, found.runs)
     assert {"results", "recipes", "intervals", "variant surrogate alone"} <= set(parts)
     for name, text in parts.items():
         page = README if name == TABLE else (ROOT / "docs/findings.md").read_text(encoding="utf-8")

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from tsslbp.report.answers import answer
 from tsslbp.report.escape import escape_markdown
+from tsslbp.report.examination import examinations
+from tsslbp.report.origin import Run
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.studies.answers import caution, variant_answers
-from tsslbp.report.studies.findings import NO_STUDIES, Studies
+from tsslbp.report.studies.findings import Studies
 from tsslbp.report.studies.recipes import recipe_answers
 from tsslbp.report.tables.formats import markdown_table
 from tsslbp.report.tables.results import results_table
@@ -27,10 +29,17 @@ def readme_table(rows: Sequence[ResultRow]) -> str:
     return "\n\n".join((escape_markdown(" ".join(answer(rows))), markdown_table(results_table(rows), "readme"), LEGEND))
 
 
-def readme_parts(rows: Sequence[ResultRow], studies: Studies = NO_STUDIES) -> dict[str, str]:
-    """All parts by the name in their markers: the table, and what the studies found as list items, and how far that goes."""
+def readme_parts(rows: Sequence[ResultRow], studies: Studies, runs: Mapping[str, Run]) -> dict[str, str]:
+    """All parts by the name in their markers: the table, rows that need explaining, what the studies found, and how far that goes.
+
+    Args:
+        rows: of the pipeline.
+        studies: what its studies found.
+        runs: the records that the rows were made from, by model.
+    """
     return {
         TABLE: readme_table(rows),
+        "examined": _items(examinations(rows, runs)),
         "recipes": _items(recipe_answers(studies.recipes)),
         "intervals": "\n\n".join(map(escape_markdown, caution(studies.ablation))),
         **{f"variant {name}": _items(sentences) for name, sentences in variant_answers(studies.ablation).items()},
