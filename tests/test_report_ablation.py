@@ -3,7 +3,7 @@
 import pytest
 
 from tests.report_builders import make_run, sample_studies, study_runs
-from tsslbp.report.numbers import estimate
+from tsslbp.report.numbers import paired
 from tsslbp.report.studies.ablation import variants
 from tsslbp.report.studies.answers import ablation_answers, variant_answers
 from tsslbp.settings import SettingsError
@@ -60,6 +60,21 @@ def test_a_longer_run_has_no_more_epochs_to_choose_from(studies, base):
         max(epoch.test_accuracy for epoch in own) - max(epoch.test_accuracy for epoch in reference[:9])
     )
     assert "9 of 15 epochs" in found.note
+
+
+def test_early_and_last_are_of_the_first_quarter_and_of_the_last_epoch_that_both_have(studies, base):
+    study = studies["ablation"]
+    runs = {
+        "fashion-mlp-2021-03": make_run(study, "fashion-mlp-2021-03", epochs=15),
+        "fashion-mlp-surrogate": make_run(study, "fashion-mlp-surrogate", epochs=9),
+    }
+    pairs = next(each for each in variants(study, runs, base, {}) if each.name == "surrogate alone").pairs
+    reference, own = (
+        [epoch.test_accuracy for epoch in runs[f"fashion-mlp-{name}"][0].seeds[0].history] for name in ("2021-03", "surrogate")
+    )
+    assert (pairs.epochs, pairs.quarter) == (9, 2)
+    assert pairs.early.values[0] == pytest.approx(max(own[:2]) - max(reference[:2]))
+    assert pairs.last.values[0] == pytest.approx(own[8] - reference[8])
 
 
 def test_one_seed_in_common_is_too_few(studies, base):
@@ -164,8 +179,9 @@ def test_a_sentence_says_how_many_pairs_and_the_smallest_effect_that_they_could_
     intra = ablation["fashion-mlp", "no intra-neuron term"]
     interval = intra.difference.interval
     assert found["no intra-neuron term"][0] == (
-        f"fashion-mlp, Fashion-MNIST: {estimate(intra.difference.mean, interval)} points, 5 pairs of seeds, {intra.pair_epochs} epochs: "
-        f"not shown; these pairs could show an effect of {(interval.high - interval.low) / 2:.2f} or more."
+        f"fashion-mlp, Fashion-MNIST: {paired(intra.difference)} points, 5 pairs of seeds, 15 epochs: not shown; these pairs could show an "
+        f"effect of {(interval.high - interval.low) / 2:.2f} or more. Best of the first 3: {paired(intra.pairs.early)}; after the last: "
+        f"{paired(intra.pairs.last)}."
     )
     assert (
         "5 pairs of seeds" in found["surrogate alone"][0]

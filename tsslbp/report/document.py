@@ -94,8 +94,9 @@ def _ablation(studies: Studies, pictures: Mapping[str, Sequence[Picture]]) -> Se
     text = (
         "Variants that differ from the published settings in one thing each, compared seed by seed with the unchanged model by their best "
         "test accuracy, over the seeds and epochs that both have: “real” where the 95 % interval of the paired difference excludes zero, “training fails” where a "
-        "seed could not be trained to the end. “Shows from” is half the interval: a smaller mean difference would not have been told from "
-        "zero. “make ablation” runs what is not run."
+        "seed could not be trained to the end. “shows from” is half the interval: a smaller mean difference would not have been told from "
+        "zero. “First quarter” is the difference of the best of that many epochs; under “Last epoch” the second number is the difference "
+        "there, where nothing is chosen. “make ablation” runs what is not run."
     )
     return Section(
         "ablation",

@@ -1,7 +1,8 @@
 """What does each part of the method do? Variants that differ in one thing from the published settings, compared seed by seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Literal
 
 from tsslbp.report.origin import IsPresent, Run
@@ -9,6 +10,7 @@ from tsslbp.report.rows import ResultRow, make_rows
 from tsslbp.report.statistics import PairedDifference, paired_difference
 from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
 from tsslbp.settings import Settings, SettingsError
+from tsslbp.storage.records import SeedRecord
 
 STUDY = "ablation"
 UNCHANGED = "unchanged"
@@ -20,6 +22,25 @@ EFFECTS: tuple[Effect, ...] = ("training fails", "real", "not shown", "too few p
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """A variant minus the unchanged model, seed by seed, over the seeds and epochs that both have; test accuracies, in points.
+
+    Attributes:
+        epochs: how many; a longer run would have more to choose the best from.
+        best: at each seed's best epoch.
+        quarter: of the epochs, at least one.
+        early: at the best epoch of the first quarter: a difference in speed shows here.
+        last: after the last epoch, where nothing is chosen.
+    """
+
+    epochs: int
+    quarter: int
+    best: PairedDifference
+    early: PairedDifference
+    last: PairedDifference
+
+
+@dataclass(frozen=True)
 class Variant:
     """One variant of one model.
 
@@ -27,10 +48,9 @@ class Variant:
         like: the base's model.
         name: the study's name for what differs, "unchanged" where nothing does.
         row: its runs, as in the tables; `row.model` is the study's own key, `row.variant` what differs, as in params.yaml.
-        difference: best accuracy, this variant minus the unchanged one, paired by seed; None where one of them was not run.
-        pair_epochs: over how many epochs; 0 where there is no difference.
+        pairs: what it is compared by; None where one of the two was not run.
         effect: "training fails" where a seed could not be trained to the end, whatever the others came to; "real" where the interval
-            of the difference excludes 0, "not shown" where it does not.
+            of the best accuracy's difference excludes 0, "not shown" where it does not.
         note: why the difference may be of something else.
         from_base: whether these are the base's own runs, cut to the extent of its variants.
     """
@@ -38,11 +58,15 @@ class Variant:
     like: str
     name: str
     row: ResultRow
-    difference: PairedDifference | None
-    pair_epochs: int
+    pairs: Pairs | None
     effect: Effect
     note: str
     from_base: bool = False
+
+    @property
+    def difference(self) -> PairedDifference | None:
+        """Of the best accuracies; None where there is no pair."""
+        return self.pairs.best if self.pairs else None
 
     @property
     def outcome(self) -> str:
@@ -105,10 +129,10 @@ def _from_base(
 def _variant(like: str, name: str, row: ResultRow, pair: tuple[Run | None, Run | None]) -> Variant:
     """Args: `name` empty for the unchanged variant; `pair` its run and the unchanged one."""
     run, reference = pair
-    difference, epochs = _difference(run, reference) if name else (None, 0)
+    pairs = _pairs(run, reference) if name else None
     notes = (*row.departures, *row.remarks, *(_unlike(run, reference) if name else ()))
-    effect = _effect(row, difference, is_reference=not name)
-    return Variant(like, name or UNCHANGED, row, difference, epochs, effect, "; ".join(notes))
+    effect = _effect(row, pairs.best if pairs else None, is_reference=not name)
+    return Variant(like, name or UNCHANGED, row, pairs, effect, "; ".join(notes))
 
 
 def _effect(row: ResultRow, difference: PairedDifference | None, *, is_reference: bool) -> Effect:
@@ -123,17 +147,25 @@ def _effect(row: ResultRow, difference: PairedDifference | None, *, is_reference
     return "real" if difference.interval.low > 0 or difference.interval.high < 0 else "not shown"
 
 
-def _difference(run: Run | None, reference: Run | None) -> tuple[PairedDifference | None, int]:
-    """Of the best accuracies over as many epochs as both have, as a longer run has more to choose from; and how many these are."""
+def _pairs(run: Run | None, reference: Run | None) -> Pairs | None:
     if run is None or reference is None:
-        return None, 0
+        return None
     seeds = {seed.seed for seed in run[0].seeds} & {seed.seed for seed in reference[0].seeds}
     epochs = min((len(seed.history) for each in (run, reference) for seed in each[0].seeds if seed.seed in seeds), default=0)
-    pair = cut(run, seeds, epochs), cut(reference, seeds, epochs)
-    if pair[0] is None or pair[1] is None:
-        return None, 0
-    own, theirs = ({seed.seed: seed.best for seed in each[0].seeds} for each in (pair[0], pair[1]))
-    return paired_difference(own, theirs), epochs
+    if not epochs:
+        return None
+
+    def difference(length: int, accuracy: Callable[[SeedRecord], float]) -> PairedDifference:
+        own, theirs = ({seed.seed: accuracy(seed) for seed in _seeds(each, seeds, length)} for each in (run, reference))
+        return paired_difference(own, theirs)
+
+    best, last, quarter = attrgetter("best"), attrgetter("final"), max(1, epochs // 4)
+    return Pairs(epochs, quarter, difference(epochs, best), difference(quarter, best), difference(epochs, last))
+
+
+def _seeds(run: Run, seeds: Collection[int], epochs: int) -> tuple[SeedRecord, ...]:
+    shortened = cut(run, seeds, epochs)
+    return shortened[0].seeds if shortened else ()
 
 
 def _unlike(run: Run | None, reference: Run | None) -> tuple[str, ...]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from tsslbp.report.numbers import estimate, number
+from tsslbp.report.numbers import estimate, number, paired
 from tsslbp.report.rows import OLDER_CODE
 from tsslbp.report.statistics import CONFIDENCE, reach
-from tsslbp.report.studies.ablation import EFFECTS, UNCHANGED, Variant
+from tsslbp.report.studies.ablation import EFFECTS, UNCHANGED, Pairs, Variant
 
 
 def ablation_answers(found: Sequence[Variant]) -> tuple[str, ...]:
@@ -39,18 +39,24 @@ def variant_answers(found: Sequence[Variant]) -> dict[str, tuple[str, ...]]:
 
 def _sentence(variant: Variant) -> str:
     age = f"; {OLDER_CODE}" if variant.row.origin.is_present_code is False else ""
-    return f"{variant.like}, {variant.row.dataset_title}: {_found(variant)}{age}."
+    course = f" {_course(variant.pairs)}" if variant.pairs and variant.effect != "training fails" else ""
+    return f"{variant.like}, {variant.row.dataset_title}: {_found(variant)}{age}.{course}"
 
 
 def _found(variant: Variant) -> str:
-    difference = variant.difference
-    if difference is None or variant.effect == "training fails":
+    pairs = variant.pairs
+    if pairs is None or variant.effect == "training fails":
         return variant.outcome
-    pairs = f"{len(difference.seeds)} pair{'s'[: len(difference.seeds) > 1]} of seeds"
-    middle = f"{estimate(difference.mean, difference.interval)} points, {pairs}, {variant.pair_epochs} epochs: {variant.effect}"
-    if difference.interval is None:
+    count = len(pairs.best.seeds)
+    middle = f"{paired(pairs.best)} points, {count} pair{'s'[: count > 1]} of seeds, {pairs.epochs} epochs: {variant.effect}"
+    if pairs.best.interval is None:
         return middle
-    return f"{middle}; these pairs could show an effect of {number(difference.interval.half_width)} or more"
+    return f"{middle}; these pairs could show an effect of {number(pairs.best.interval.half_width)} or more"
+
+
+def _course(pairs: Pairs) -> str:
+    """How the difference stood earlier, and where no epoch is chosen."""
+    return f"Best of the first {pairs.quarter}: {paired(pairs.early)}; after the last: {paired(pairs.last)}."
 
 
 def caution(found: Sequence[Variant]) -> tuple[str, ...]:

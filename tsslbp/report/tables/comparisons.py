@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tsslbp.report.numbers import MISSING, pairs, signed
+from tsslbp.report.numbers import MISSING, number, paired, pairs, signed
 from tsslbp.report.rows import ResultRow
-from tsslbp.report.statistics import PairedDifference
-from tsslbp.report.studies.ablation import Effect, Variant
+from tsslbp.report.statistics import Interval, PairedDifference
+from tsslbp.report.studies.ablation import Effect, Pairs, Variant
 from tsslbp.report.studies.recipes import RecipeRow
 from tsslbp.report.tables.column import DATA, READERS, Cell, Column, Table, grouped
 from tsslbp.report.tables.results import RESULTS, bracketed, difference_cell, numeral, verdict_cell
@@ -32,8 +32,18 @@ def _paired(difference: PairedDifference | None) -> Cell:
     return Cell(signed(difference.mean), (interval,) if interval else ())
 
 
-def _smallest(difference: PairedDifference | None) -> Cell:
-    return numeral(difference.interval.half_width if difference and difference.interval else None)
+def _shown(difference: PairedDifference | None) -> Cell:
+    """The difference, and the smallest one that its pairs could have told from zero."""
+    cell = _paired(difference)
+    if difference is None or difference.interval is None:
+        return cell
+    return Cell(cell.text, (*cell.details, f"shows from {number(difference.interval.half_width)}"))
+
+
+def _last(variant: Variant) -> Cell:
+    """The mean after the last epoch, and its difference."""
+    shown = numeral(variant.row.final.mean if variant.row.final else None)
+    return Cell(shown.text, (paired(variant.pairs.last),)) if variant.pairs else shown
 
 
 def effect_cell(variant: Variant) -> Cell:
@@ -67,6 +77,19 @@ def _from_results(names: set[str]) -> tuple[Column[Variant], ...]:
     return tuple(Column(column.name, "", _of_row(column.value), formats=DATA) for column in RESULTS if column.name in names)
 
 
+def _estimated(name: str, of: Callable[[Pairs], PairedDifference]) -> tuple[Column[Variant], ...]:
+    """CSV columns of a difference and the ends of its interval."""
+
+    def interval(variant: Variant) -> Interval | None:
+        return of(variant.pairs).interval if variant.pairs else None
+
+    return (
+        Column(name, "", lambda variant: variant.pairs and of(variant.pairs).mean, formats=DATA),
+        Column(f"{name}_low", "", lambda variant: (found := interval(variant)) and found.low, formats=DATA),
+        Column(f"{name}_high", "", lambda variant: (found := interval(variant)) and found.high, formats=DATA),
+    )
+
+
 ABLATION: tuple[Column[Variant], ...] = (
     Column("model", "", lambda variant: variant.like, formats=DATA),
     Column("variant", "Variant", lambda variant: variant, lambda variant: _named(variant.name, variant.row.variant), READERS),
@@ -74,20 +97,18 @@ ABLATION: tuple[Column[Variant], ...] = (
     Column("settings", "", lambda variant: variant.row.variant or None, formats=DATA),
     Column("best", "Best mean", lambda variant: variant.row.best and variant.row.best.mean, numeral, READERS, "number"),
     Column("std", "Stddev", lambda variant: variant.row.best and variant.row.best.std, numeral, READERS, "number"),
-    Column("estimate", "Difference", lambda variant: variant.difference, _paired, READERS),
-    Column("shows_from", "Shows from", lambda variant: variant.difference, _smallest, READERS, "number"),
+    Column("estimate", "Difference", lambda variant: variant.difference, _shown, READERS),
     Column("outcome", "Effect", lambda variant: variant, effect_cell, READERS),
     Column("pairs", "Pairs", lambda variant: variant.difference, lambda found: Cell(pairs(found)), READERS, "number"),
     Column("pairs", "", lambda variant: len(variant.difference.seeds) if variant.difference else 0, formats=DATA),
-    Column("difference", "", lambda variant: variant.difference and variant.difference.mean, formats=DATA),
-    Column("difference_low", "", lambda each: each.difference and each.difference.interval and each.difference.interval.low, formats=DATA),
-    Column(
-        "difference_high", "", lambda each: each.difference and each.difference.interval and each.difference.interval.high, formats=DATA
-    ),
+    *_estimated("difference", lambda pairs: pairs.best),
     Column("effect", "", lambda variant: variant.effect, formats=DATA),
     Column("failed_seeds", "", lambda variant: len(variant.row.origin.failures), formats=DATA),
     *_from_results(_MEASURED),
-    Column("last", "Last epoch", lambda variant: variant.row.final and variant.row.final.mean, numeral, READERS, "number"),
+    Column("early", "First quarter", lambda variant: variant.pairs and variant.pairs.early, _paired, READERS),
+    Column("last", "Last epoch", lambda variant: variant, _last, READERS, "number"),
+    *_estimated("early_difference", lambda pairs: pairs.early),
+    *_estimated("last_difference", lambda pairs: pairs.last),
     Column("extent", "Seeds × epochs", lambda variant: variant.row.extent, formats=READERS),
     *_from_results(_ORIGIN),
     Column("note", "", lambda variant: variant.note, formats=DATA),
