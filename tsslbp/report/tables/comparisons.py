@@ -8,7 +8,7 @@ from tsslbp.report.rows import ResultRow
 from tsslbp.report.statistics import Interval, PairedDifference
 from tsslbp.report.studies.ablation import Effect, Pairs, Variant
 from tsslbp.report.studies.recipes import RecipeRow
-from tsslbp.report.tables.column import DATA, READERS, Cell, Column, Table, grouped
+from tsslbp.report.tables.column import DATA, READERS, Cell, Column, Format, Table, grouped
 from tsslbp.report.tables.results import RESULTS, bracketed, difference_cell, numeral, verdict_cell
 
 EFFECT_MARKS: dict[Effect, str] = {
@@ -19,6 +19,11 @@ EFFECT_MARKS: dict[Effect, str] = {
     "training fails": "✕",
     "not run": "○",
 }
+
+
+PRINT: frozenset[Format] = frozenset({"latex"})
+ROOMY = READERS - PRINT
+"""A printed page is too narrow for every look at a difference; it would shrink the table until nobody can read it."""
 
 
 def _named(name: str, settings: str) -> Cell:
@@ -97,7 +102,8 @@ ABLATION: tuple[Column[Variant], ...] = (
     Column("settings", "", lambda variant: variant.row.variant or None, formats=DATA),
     Column("best", "Best mean", lambda variant: variant.row.best and variant.row.best.mean, numeral, READERS, "number"),
     Column("std", "Stddev", lambda variant: variant.row.best and variant.row.best.std, numeral, READERS, "number"),
-    Column("estimate", "Difference", lambda variant: variant.difference, _shown, READERS),
+    Column("estimate", "Difference", lambda variant: variant.difference, _shown, ROOMY),
+    Column("estimate", "Difference", lambda variant: variant.difference, _paired, PRINT),
     Column("outcome", "Effect", lambda variant: variant, effect_cell, READERS),
     Column("pairs", "Pairs", lambda variant: variant.difference, lambda found: Cell(pairs(found)), READERS, "number"),
     Column("pairs", "", lambda variant: len(variant.difference.seeds) if variant.difference else 0, formats=DATA),
@@ -105,8 +111,9 @@ ABLATION: tuple[Column[Variant], ...] = (
     Column("effect", "", lambda variant: variant.effect, formats=DATA),
     Column("failed_seeds", "", lambda variant: len(variant.row.origin.failures), formats=DATA),
     *_from_results(_MEASURED),
-    Column("early", "First quarter", lambda variant: variant.pairs and variant.pairs.early, _paired, READERS),
-    Column("last", "Last epoch", lambda variant: variant, _last, READERS, "number"),
+    Column("early", "First quarter", lambda variant: variant.pairs and variant.pairs.early, _paired, ROOMY),
+    Column("last", "Last epoch", lambda variant: variant, _last, ROOMY, "number"),
+    Column("last", "Last epoch", lambda variant: variant.row.final and variant.row.final.mean, numeral, PRINT, "number"),
     *_estimated("early_difference", lambda pairs: pairs.early),
     *_estimated("last_difference", lambda pairs: pairs.last),
     Column("extent", "Seeds × epochs", lambda variant: variant.row.extent, formats=READERS),
