@@ -6,7 +6,7 @@ from statistics import fmean
 from tsslbp.report.numbers import number
 from tsslbp.report.origin import Run
 from tsslbp.report.rows import ResultRow
-from tsslbp.storage.records import Epoch
+from tsslbp.report.studies.variants import shortened
 
 
 def examinations(rows: Sequence[ResultRow], runs: Mapping[str, Run]) -> tuple[str, ...]:
@@ -21,16 +21,12 @@ def examinations(rows: Sequence[ResultRow], runs: Mapping[str, Run]) -> tuple[st
 
 
 def _examined(row: ResultRow, run: Run) -> str:
-    seeds, half = run[0].seeds, row.epochs // 2
+    seeds, half = run[0].seeds, max(1, row.epochs // 2)
     chosen = ", ".join(str(epoch) for epoch in sorted(seed.best_epoch for seed in seeds))
-    early, late = (fmean(_best(seed.history[:end]) for seed in seeds) for end in (half, row.epochs))
+    early, late = (fmean(seed.best for seed in shortened(run, {seed.seed for seed in seeds}, end)) for end in (half, row.epochs))
     fits = [seed.history[-1].train_accuracy for seed in seeds]
     return (
         f"{row.model} is {row.comparison.verdict} than published by {number(abs(row.comparison.difference or 0))}. Its seeds are best in epochs "
         f"{chosen} of {row.epochs}; the second half of the epochs raised the mean of the bests from {number(early)} to {number(late)}. In "
         f"the last epoch {number(min(fits))} to {number(max(fits))} % of the training data are classified rightly."
     )
-
-
-def _best(history: Sequence[Epoch]) -> float:
-    return max(history, key=lambda epoch: epoch.selected_on).test_accuracy

@@ -1,6 +1,6 @@
 """What does each part of the method do? Variants that differ in one thing from the published settings, compared seed by seed."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import ResultRow, make_rows
 from tsslbp.report.statistics import PairedDifference, paired_difference
-from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
+from tsslbp.report.studies.variants import changed, cut, described, groups, shortened, variant_names
 from tsslbp.settings import Settings, SettingsError
 from tsslbp.storage.records import SeedRecord
 
@@ -156,16 +156,11 @@ def _pairs(run: Run | None, reference: Run | None) -> Pairs | None:
         return None
 
     def difference(length: int, accuracy: Callable[[SeedRecord], float]) -> PairedDifference:
-        own, theirs = ({seed.seed: accuracy(seed) for seed in _seeds(each, seeds, length)} for each in (run, reference))
+        own, theirs = ({seed.seed: accuracy(seed) for seed in shortened(each, seeds, length)} for each in (run, reference))
         return paired_difference(own, theirs)
 
     best, last, quarter = attrgetter("best"), attrgetter("final"), max(1, epochs // 4)
     return Pairs(epochs, quarter, difference(epochs, best), difference(quarter, best), difference(epochs, last))
-
-
-def _seeds(run: Run, seeds: Collection[int], epochs: int) -> tuple[SeedRecord, ...]:
-    shortened = cut(run, seeds, epochs)
-    return shortened[0].seeds if shortened else ()
 
 
 def _unlike(run: Run | None, reference: Run | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from tsslbp.report.origin import Run
 from tsslbp.settings import Settings
+from tsslbp.storage.records import SeedRecord
 
 
 def groups(study: Settings) -> dict[str, list[str]]:
@@ -72,3 +73,9 @@ def cut(run: Run | None, seeds: Collection[int], epochs: int) -> Run | None:
     if not kept:
         return None
     return record.model_copy(update={"seeds": kept}), provenance.model_copy(update={"seeds": origins})
+
+
+def shortened(run: Run, seeds: Collection[int], epochs: int) -> tuple[SeedRecord, ...]:
+    """The seeds of `cut`, none where it leaves none."""
+    found = cut(run, seeds, epochs)
+    return found[0].seeds if found else ()
