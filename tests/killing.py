@@ -111,7 +111,7 @@ class Running:
         sender.close()
         self.seen: list[Event] = []
 
-    def reaches(self, place: str, times: int = 1, seconds: float = 60) -> bool:
+    def reaches(self, place: str, times: int = 1, seconds: float = 300) -> bool:
         """Wait until it begins `place` for the so manieth time; False where it ends before."""
         deadline = time.monotonic() + seconds
         while sum(event.began for event in self.seen if event.place == place) < times:
@@ -212,12 +212,18 @@ def processes_of(folder: Path) -> list[int]:
     return found
 
 
+def command_of(pid: int) -> str:
+    """The command line of a process, or nothing where it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return ""
+
+
 def wait_for_their_end(folder: Path, seconds: float = 120) -> None:
     """Fail where a project's processes outlive what started them; a stage that lost its DVC may finish its work, slowly on a busy machine."""
     deadline = time.monotonic() + seconds
     while left := processes_of(folder):
-        commands = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in left if Path(f"/proc/{pid}").exists()]
-        assert time.monotonic() < deadline, f"orphans: {commands}"
+        assert time.monotonic() < deadline, f"orphans: {[command_of(pid) for pid in left]}"
         time.sleep(0.02)
 
 

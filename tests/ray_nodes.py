@@ -89,7 +89,7 @@ class Nodes:
             os.kill(victim, signal.SIGKILL)
         return victim
 
-    def wait_for_no_worker(self, seconds: float = 30) -> None:
+    def wait_for_no_worker(self, seconds: float = 120) -> None:
         """Fail where a worker outlives its driver."""
         deadline = time.monotonic() + seconds
         while left := self.workers():

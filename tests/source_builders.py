@@ -11,7 +11,7 @@ KEY = "letters"
 NAME = "letters.bin"
 BODY = bytes(range(256)) * 40
 SUBSET = BODY[:1000]
-HURRIED = RetryPolicy(connect=1.0, read=1.0, attempts=3, backoff=0.01, offline=0.3)
+HURRIED = RetryPolicy(connect=5.0, read=5.0, attempts=3, backoff=0.01, offline=3.0)
 
 
 def md5(data):

@@ -107,7 +107,7 @@ def test_adding_a_peer_costs_its_module_and_a_line_of_requirements(tmp_path):
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(copy), str(ROOT)])},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     folder = Path(project / ".scratch/benchmark")

@@ -43,7 +43,7 @@ class Copy:
         self.folder, self.params = folder, folder / "params.yaml"
         # With Numba's caches, which hold where nothing was changed: compiling takes longer than all else.
         for name in ("tsslbp", "stages", "benchmarks", "reports/runs"):
-            shutil.copytree(ROOT / name, folder / name)
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.tmp.*", "*.pyc.*"))  # another process is at them
         for name in ("dvc.yaml", "params.yaml", "quickstart/params.yaml"):
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, folder / name)

@@ -124,7 +124,7 @@ class Killer:
 
     def kill(self, command: Command, place: str, kills: int, among: int) -> None:
         """Kill a command so many times while it is at `place`; a moment that comes too late is another chance to try."""
-        for _ in range(8 * kills):
+        for _ in range(20 * kills):
             if self.landed[command, place] == kills:
                 return
             self._strike(command, place, self._random.randint(1, among))
@@ -138,6 +138,8 @@ class Killer:
         self.kills += code != 0
         if place in running.unfinished():
             self.landed[command, place] += 1
+        else:  # too late: a busy machine wakes late, and the next try sleeps less
+            self._durations[command, place] /= 2
         for finished, seconds in running.durations():
             if finished == place:
                 self._durations[command, place] = min(seconds, self._durations[command, place])

@@ -48,7 +48,7 @@ class Repro:
     def output(self) -> str:
         return self._output.read_text()
 
-    def reaches(self, text: str, seconds: float = 120) -> bool:
+    def reaches(self, text: str, seconds: float = 400) -> bool:
         """Wait until it has printed this; False where it ends before."""
         deadline = time.monotonic() + seconds
         while text not in self.output:
@@ -60,13 +60,13 @@ class Repro:
 
     def says_that_it_is_busy(self) -> bool:
         """Whether it ended with one line that says so."""
-        assert self.process.wait(120) != 0, self.output
+        assert self.process.wait(400) != 0, self.output
         assert "Traceback" not in self.output
         return sum(BUSY in line for line in self.output.splitlines()) == 1
 
     def damaged(self) -> Path | None:
         """The file for which it ended: DVC writes two in place, and a kill may cut them off."""
-        assert self.process.wait(120) != 0, self.output
+        assert self.process.wait(400) != 0, self.output
         if any(f"dvc.lock' {what}" in self.output for what in ("validation failed", "is invalid")):
             return self._folder / "quickstart/dvc.lock"
         return self._folder / RWLOCK if f"Unable to read RWLock-file '{RWLOCK}'" in self.output else None
@@ -126,7 +126,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     for stage in STAGES:
         assert repro.reaches(announced(stage)), repro.output
         times.append(time.monotonic())
-    assert repro.process.wait(120) == 0, repro.output
+    assert repro.process.wait(400) == 0, repro.output
     project.seconds = {stage: end - start for stage, start, end in zip(STAGES, times, [*times[1:], time.monotonic()], strict=True)}
     return project
 
@@ -155,7 +155,7 @@ def strike(project: Any, arguments: tuple[str, ...], stage: str, kill: Callable[
         kill(repro)
     if kill is everything:
         wait_for_their_end(project.folder)
-    if repro.process.wait(60) == 0:
+    if repro.process.wait(300) == 0:
         return False
     project.kills.append(stage)
     return True
@@ -171,7 +171,7 @@ def killed(whole: Copy, tmp_path_factory: pytest.TempPathFactory) -> Copy:
         for arguments in (REPORT, *[forced] * 8):
             if strike(project, arguments, stage, kill, generator.random() * whole.seconds[stage]):
                 break
-    assert again(project, "never printed").process.wait(120) == 0
+    assert again(project, "never printed").process.wait(400) == 0
     wait_for_their_end(project.folder)
     return project
 
@@ -216,7 +216,7 @@ def test_a_lock_file_that_a_kill_cut_off_is_named_and_costs_no_result_when_it_is
             lock.write_text(content[: content.index(word) + len(word) // 2] if word else "")
             assert Repro(project).damaged() == lock
         lock.unlink()
-    assert again(project, "never printed").process.wait(120) == 0
+    assert again(project, "never printed").process.wait(400) == 0
     assert results(project.folder / "quickstart") == results(whole.folder / "quickstart")
 
 
@@ -236,6 +236,6 @@ def test_an_orphan_keeps_its_model_until_it_ends(whole: Copy, tmp_path: Path) ->
     assert set(orphans) <= set(processes_of(project.folder))
     send(orphans, signal.SIGCONT)
     third = again(project, f"{MODEL} seed 1: best", RETRAIN)
-    assert third.process.wait(120) == 0
+    assert third.process.wait(400) == 0
     wait_for_their_end(project.folder)
     assert results(project.folder / "quickstart") == results(whole.folder / "quickstart")

@@ -50,7 +50,7 @@ class Copy:
         self.run("dvc", "init", "--quiet")
 
     def run(self, *command: str, code: int = 0) -> str:
-        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=280)
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == code, (command, done.stdout, done.stderr)
         return done.stdout + done.stderr
 

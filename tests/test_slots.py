@@ -47,7 +47,7 @@ def test_a_killed_process_gives_back_what_it_took(tmp_path):
     assert budget.take(1) is None
     holder.send_signal(signal.SIGKILL)
     holder.communicate()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while budget.take(2) is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)

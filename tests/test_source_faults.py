@@ -24,7 +24,7 @@ from tests.source_builders import BODY, KEY, NAME, Place, md5
 from tsslbp.data.raw_files import SourceError
 from tsslbp.data.transfer import RetryPolicy
 
-IMPATIENT = RetryPolicy(connect=1, read=0.2, attempts=2, backoff=0.01, offline=20)
+IMPATIENT = RetryPolicy(connect=5, read=1.0, attempts=2, backoff=0.01, offline=20)
 WRONG = bytes(len(BODY))
 
 
@@ -56,9 +56,9 @@ FAULTS = {
     "nothing": (whole(b""), f"expected {md5(BODY)}"),
     "packed": (whole(gzip.compress(BODY, mtime=0), Content_Encoding="gzip"), f"expected {md5(BODY)}"),
     "cut-off": (truncated(BODY, 700), f"truncated: 700 of {len(BODY)} bytes"),
-    "stalled": (stalled(BODY, 700, seconds=2), f"truncated: 700 of {len(BODY)} bytes"),
+    "stalled": (stalled(BODY, 700, seconds=4), f"truncated: 700 of {len(BODY)} bytes"),
     "reset": (reset(BODY, 700), "truncated|broken off|no answer"),
-    "silent": (slow(2), "no answer"),
+    "silent": (slow(4), "no answer"),
     "no-word": (literally(b""), "no answer"),
     "no-http": (literally(b"220 mail.example.org ESMTP\r\n"), "no answer"),
     "no-length": (literally(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nletters"), "expected"),

@@ -59,7 +59,7 @@ class Copy:
             "DVC_NO_ANALYTICS": "1",
             "MLFLOW_TRACKING_URI": "",
         }
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=280)
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         return done.stdout
 

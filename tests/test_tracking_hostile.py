@@ -12,7 +12,7 @@ from tests.servers import free_port
 from tests.tracking_helpers import who
 from tsslbp.tracking import LiveLog, TrackingError, import_records, tracking_store
 
-PATIENCE = 25
+PATIENCE = 60
 """Seconds that a fault may take: on a quiet machine most take none, and those that are tried three times take five."""
 
 
@@ -75,7 +75,7 @@ def test_such_a_server_neither_delays_nor_ends_a_training(server: FaultyServer, 
     with LiveLog(tracking_store(tmp_path, server.at("", server.otherwise)), warnings.append) as log:
         for epoch in range(1, 100):
             log.epoch(who(), make_epoch(epoch), 100.0)
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 4
     assert time.monotonic() - begin < PATIENCE
     (warning,) = warnings
     assert said in warning

@@ -95,7 +95,7 @@ def _log_everything(folder: Path, start: Any) -> None:
     start.wait()
     store = tracking_store(folder)
     warnings: list[str] = []
-    with LiveLog(store, warnings.append) as log:
+    with LiveLog(store, warnings.append, exit_seconds=300) as log:  # the last of four waits for all
         for epoch in (1, 2, 3):
             log.epoch(who(), make_epoch(epoch), 100.0)
         log.finish(who(), make_seed(0), {})
@@ -111,7 +111,7 @@ def test_processes_racing_on_a_new_project_log_a_run_once(tmp_path: Path) -> Non
         worker.start()
     start.set()
     for worker in workers:
-        worker.join(60)
+        worker.join(400)
     assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
     store = tracking_store(tmp_path)
     record, _ = make_record(seeds=(0,))

@@ -43,7 +43,7 @@ def test_an_interrupted_stage_goes_on_and_ends_the_same(project, trained, kill):
         if f"seed 1 epoch 1/{EPOCHS}" in line:
             process.send_signal(kill)
             break
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == (130 if kill == signal.SIGINT else -kill)
     assert ("interrupted; the same command goes on" in err) == (kill == signal.SIGINT)
     assert not (project.folder / "reports/runs").exists()

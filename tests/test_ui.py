@@ -148,7 +148,7 @@ def test_a_browser_finds_filters_and_opens_the_runs(store: Store, tmp_path: Path
             _see_filters(page, runs)
             _see_curves(page, curves)
             _see_a_run(page, runs)
-    assert psutil.wait_procs(family, timeout=5)[1] == [], "processes are left behind"
+    assert psutil.wait_procs(family, timeout=60)[1] == [], "processes are left behind"
     assert server.returncode == 0
 
 

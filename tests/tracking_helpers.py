@@ -58,7 +58,7 @@ def changed(record: ModelRecord, epoch: int, accuracy: float) -> ModelRecord:
     return record.model_copy(update={"seeds": (seed.model_copy(update={"history": rows}), *record.seeds[1:])})
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
