@@ -65,14 +65,28 @@ def test_a_recipe_is_named_by_the_settings_in_which_it_differs(recipes):
 
 def test_only_runs_like_the_published_ones_speak_for_a_recipe(recipes):
     fashion, mnist = recipe_answers(recipes)
-    assert re.sub(r"[\d.]+ ± [\d.]+, \S+ \[.+?\]", "…", fashion) == (
+    said, _, spreads = fashion.partition(" Spread, in published stddevs: ")
+    assert re.sub(r"[\d.]+ ± [\d.]+, \S+ \[.+?\]", "…", said) == (
         "fashion-mlp, published 89.75 ± 0.03. Consistent: 2020-10 with …, 5 × 100. "
         "Lower: 2021-03 with …, 5 × 100; 2021-03 filtered once with …, 5 × 100."
     )
+    assert re.findall(r"([^;]+?) [\d.]+ \[[\d.]+, [\d.]+\], (\w+)", spreads) == [
+        ("2021-03", "like"),
+        (" 2020-10", "like"),
+        (" 2021-03 filtered once", "like"),
+    ]
     row = next(each.row for each in recipes if each.row.model == "fashion-mlp" and each.row.recipe == "2020-10")
     assert f"2020-10 with {spread(row.best)}, {estimate(row.comparison.difference, row.comparison.interval)}, 5 × 100" in fashion
     assert mnist.startswith("mnist-cnn, published 99.50 ± 0.02. Consistent: 2021-03 with ")
-    assert ". Too few runs, epochs or data to tell: 2020-10 with " in mnist and mnist.endswith(", 1 of 5 × 20 of 100.")
+    assert (
+        ". Too few runs, epochs or data to tell: 2020-10 with " in mnist and ", 1 of 5 × 20 of 100. Spread, in published stddevs: " in mnist
+    )
+
+
+def test_a_recipe_whose_runs_spread_wider_than_the_published_ones_says_so(base, studies):
+    runs = {"fashion-mlp-2020-10": make_run(studies["recipes"], "fashion-mlp-2020-10", epochs=100, plateau=89.72, spread=0.4)}
+    fashion = recipe_answers(recipe_rows(studies["recipes"], runs, base, {}))[0]
+    assert re.search(r"Spread, in published stddevs: 2020-10 [\d.]+ \[[\d.]+, [\d.]+\], wider\.$", fashion)
 
 
 def test_recipes_that_were_not_run_are_named(base, studies):

@@ -75,8 +75,8 @@ def _recipes(studies: Studies, pictures: Mapping[str, Sequence[Picture]]) -> Sec
         return None
     text = (
         "The published table is older than the authors’ final code. Here are its rows beside each state of the code that was tried on them; "
-        "a recipe is a named set of the settings shown. Best epochs are chosen on test data, as in the table. “make recipes” runs what is "
-        "not run."
+        "a recipe is a named set of the settings shown. Best epochs are chosen on test data, as in the table. The spread is the stddev of "
+        "the runs over the published one, with the 95 % interval of such a ratio. “make recipes” runs what is not run."
     )
     return Section(
         "recipes",

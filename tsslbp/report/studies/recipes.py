@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from tsslbp.report.numbers import estimate, spread
 from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import OLDER_CODE, ResultRow, make_rows
+from tsslbp.report.spreads import compare_spreads
 from tsslbp.report.statistics import Verdict
 from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
 from tsslbp.settings import Settings
@@ -71,7 +72,7 @@ def _base_rows(
 
 
 def recipe_answers(rows: Sequence[RecipeRow]) -> tuple[str, ...]:
-    """A few sentences per published row: which recipes it is consistent with, and which not, with what each reached."""
+    """A few sentences per published row: which recipes it is consistent with, and which not, with what each reached and how it spread."""
     models = dict.fromkeys(each.row.model for each in rows)
     return tuple(_answer([each for each in rows if each.row.model == model]) for model in models)
 
@@ -88,7 +89,18 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
     ]
     parts["not run"] = list(dict.fromkeys(each.row.recipe for each in rows if not each.row.was_run))
     findings = [f"{what.capitalize()}: {'; '.join(names)}." for what, names in parts.items() if names]
-    return " ".join((f"{rows[0].row.model}, published {spread(rows[0].row.published)}.", *findings))
+    return " ".join((f"{rows[0].row.model}, published {spread(rows[0].row.published)}.", *findings, *_spreads([each.row for each in told])))
+
+
+def _spreads(rows: Sequence[ResultRow]) -> list[str]:
+    """A sentence on how much wider than the published runs those of each recipe spread; none where nothing can be compared."""
+    ratios = {row.recipe: compare_spreads(row.best, row.published) for row in rows}
+    parts = [
+        f"{recipe} {found.ratio:.1f} [{found.interval.low:.1f}, {found.interval.high:.1f}], {found.verdict}"
+        for recipe, found in ratios.items()
+        if found is not None
+    ]
+    return [f"Spread, in published stddevs: {'; '.join(parts)}."] if parts else []
 
 
 def _reached(row: ResultRow) -> str:
