@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.killing import Running, check_whole, is_partial, run, wait_for_their_end, whole_files
+from tests.killing import Running, run, wait_for_their_end
 from tests.project import MODEL, Project, small_settings
+from tests.remains import check_whole, is_partial, whole_files
 from tests.test_pipeline import Copy
 from tests.tracking_helpers import active_runs
 from tsslbp.storage.record_files import read_record

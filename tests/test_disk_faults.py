@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.faulty_server import ranged, serving
-from tests.killing import CHECKPOINT, check_whole, is_partial, nothing, run, whole_files
+from tests.killing import CHECKPOINT, nothing, run
 from tests.project import MODEL, Project
+from tests.remains import check_whole, is_partial, whole_files
 from tests.source_builders import BODY, Place
 from tests.tracking_helpers import active_runs
 from tsslbp.storage.record_files import read_record

@@ -31,14 +31,11 @@ from tests.killing import (
     TRANSFER,
     WEIGHTS,
     Running,
-    check_whole,
-    is_partial,
     run,
-    timeless,
     wait_for_their_end,
-    whole_files,
 )
 from tests.project import MODEL, Project
+from tests.remains import check_whole, is_partial, timeless, whole_files
 from tests.source_builders import md5
 from tests.tracking_helpers import contents
 from tsslbp.data.digits import write_digits

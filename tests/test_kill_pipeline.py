@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.killing import MARKER, is_partial, processes_of, timeless, wait_for_their_end
+from tests.killing import MARKER, processes_of, wait_for_their_end
 from tests.project import MODEL, results, small_settings
+from tests.remains import is_partial, timeless
 from tests.test_pipeline import Copy
 from tsslbp.storage.record_files import read_record
 from tsslbp.tracking import accuracies, tracking_store, verify

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.killing import is_partial, processes_of, wait_for_their_end
+from tests.killing import processes_of, wait_for_their_end
 from tests.project import MODEL, Project
+from tests.remains import is_partial
 
 pytestmark = pytest.mark.slow
 EPOCHS = 25

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.killing import timeless
+from tests.remains import timeless
 from tests.report_builders import make_run
 from tsslbp.report import texts
 from tsslbp.report.origin import Run
