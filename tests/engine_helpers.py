@@ -78,6 +78,6 @@ def children() -> list[int]:
             command = (entry / "cmdline").read_bytes()
         except OSError:
             continue
-        if parent == os.getpid() and b"tsslbp.engines.worker" in command:
+        if parent == os.getpid() and b"tsslbp.worker" in command:
             found.append(int(entry.name))
     return found

@@ -27,7 +27,7 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         self.connection = Connection(ours.detach())
         self.job: Job | None = None
-        command = [sys.executable, "-m", "tsslbp.engines.worker", str(theirs.fileno()), str(os.getpid())]
+        command = [sys.executable, "-m", "tsslbp.worker", str(theirs.fileno()), str(os.getpid())]
         with theirs, _interrupts_are_ours():
             self._process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=_environment()

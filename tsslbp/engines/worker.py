@@ -1,16 +1,8 @@
-"""A worker process of the local engine, started by `processes.py` as `python -m tsslbp.engines.worker DESCRIPTOR DRIVER`.
+"""What a worker process of the local engine does: it takes jobs from a pipe and sends back what they come to.
 
-It takes jobs from a pipe and sends back what they come to. It ends when the driver closes the pipe, and when the driver ends in
-whatever way.
+`tsslbp/worker.py` is where such a process begins, `processes.py` what its driver sees of it.
 """
 
-import contextlib
-import ctypes
-import os
-import signal
-import sys
-import threading
-import time
 from multiprocessing.connection import Connection
 
 from tsslbp.engines.jobs import Job, Started
@@ -18,26 +10,6 @@ from tsslbp.engines.messages import Batch, Broken, Packed, send_pieces
 from tsslbp.engines.work import Measured, load_job_splits, newest_state, prepare_job, refuse_other_code, train_job
 from tsslbp.method.batches import Splits
 from tsslbp.storage.meaning import code_meaning
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
-def end_with(driver: int) -> None:
-    """Let this process end as soon as the driver does, whatever it is doing then.
-
-    Linux sends a signal at once. Elsewhere a thread notices within a second.
-    """
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != driver:  # it ended before the line above
-        os._exit(1)
-    threading.Thread(target=_watch, args=(driver,), daemon=True).start()
-
-
-def _watch(driver: int) -> None:
-    while os.getppid() == driver:
-        time.sleep(1)
-    os._exit(1)
 
 
 def serve(connection: Connection) -> None:
@@ -72,10 +44,3 @@ def _train(connection: Connection, job: Job, splits: Splits) -> None:
             send_pieces(connection, result.packed)
         else:
             connection.send(result)
-
-
-if __name__ == "__main__":
-    descriptor, driver = map(int, sys.argv[1:])
-    end_with(driver)
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        serve(Connection(descriptor))
