@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.disks import Mount, fill, small_disks
 from tests.faulty_server import ranged, serving
 from tests.killing import CHECKPOINT, nothing, run
 from tests.project import MODEL, Project
@@ -37,8 +38,6 @@ BEFORE = {
 """What is there already when a stage is run."""
 REMEDY = "make room and run the same command again"
 
-Mount = Callable[[Path], None]
-
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Project:
@@ -62,30 +61,8 @@ def bring(whole: Project, project: Project, command: tuple[str, ...]) -> None:
 
 @pytest.fixture
 def mount() -> Iterator[Mount]:
-    """Put a file system of 64 MB, in memory, at a folder."""
-    mounted: list[Path] = []
-
-    def mount_at(folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True, text=True)
-        if done.returncode != 0:
-            pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
-        mounted.append(folder)
-
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("to mount a small disk one has to be root")
-    yield mount_at
-    for folder in mounted:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(folder: Path, room: int) -> Path:
-    """A file that leaves so many bytes of a disk free."""
-    filler = folder / "filler"
-    with filler.open("wb") as file:
-        free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
-        file.write(bytes(max(free - room, 0)))
-    return filler
+    with small_disks() as mount_at:
+        yield mount_at
 
 
 def fails(project: Project, command: tuple[str, ...], prepare: Callable[[], object] = nothing) -> str:

@@ -1,11 +1,8 @@
 """SIGKILL at random moments of every phase, and start again until it is done: nothing may tell the result from an undisturbed one."""
 
 import gzip
-import random
 import shutil
-import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ import pytest
 import yaml
 
 from tests.faulty_server import Answer, FaultyServer, serving
+from tests.killer import Command, Killer
 from tests.killing import (
     ARRAYS,
     CHECKPOINT,
@@ -30,12 +28,10 @@ from tests.killing import (
     TABLES,
     TRANSFER,
     WEIGHTS,
-    Running,
     run,
-    wait_for_their_end,
 )
 from tests.project import MODEL, Project
-from tests.remains import check_whole, is_partial, timeless, whole_files
+from tests.remains import is_partial, timeless, whole_files
 from tests.source_builders import md5
 from tests.tracking_helpers import contents
 from tsslbp.data.digits import write_digits
@@ -45,10 +41,8 @@ from tsslbp.tracking import tracking_store
 pytestmark = pytest.mark.slow
 
 EPOCHS = 20
-SEED = 2020
 PIECES = 20
 
-Command = tuple[str, ...]
 FIT: Command = ("fit", "--model", MODEL)
 TRAIN: Command = ("train", "--model", MODEL)
 REPORT: Command = ("report",)
@@ -102,51 +96,6 @@ def make_project(folder: Path, database: Path, server: FaultyServer, digits: Pat
     settings["datasets"]["digits"] |= {"kind": "idx", "files": files}
     project.params.write_text(yaml.safe_dump(settings))
     return project
-
-
-class Killer:
-    """Kills the stages of one project at random moments.
-
-    Args:
-        project: the one that suffers.
-        whole: one that was never disturbed.
-        durations: how long each place of each command took there.
-    """
-
-    def __init__(self, project: Project, whole: Project, durations: dict[tuple[Command, str], float]) -> None:
-        self._project, self._whole, self._durations = project, whole, durations
-        self._random = random.Random(SEED)
-        self.kills = 0
-        self.landed: Counter[tuple[Command, str]] = Counter()
-
-    def kill(self, command: Command, place: str, kills: int, among: int) -> None:
-        """Kill a command so many times while it is at `place`; a moment that comes too late is another chance to try."""
-        for _ in range(20 * kills):
-            if self.landed[command, place] == kills:
-                return
-            self._strike(command, place, self._random.randint(1, among))
-
-    def _strike(self, command: Command, place: str, times: int) -> None:
-        running = Running(self._project.folder, *command)
-        if running.reaches(place, times):
-            time.sleep(self._random.random() * self._durations[command, place])
-        code = running.kill()
-        assert code in (0, -signal.SIGKILL), running.output
-        self.kills += code != 0
-        if place in running.unfinished():
-            self.landed[command, place] += 1
-        else:  # too late: a busy machine wakes late, and the next try sleeps less
-            self._durations[command, place] /= 2
-        for finished, seconds in running.durations():
-            if finished == place:
-                self._durations[command, place] = min(seconds, self._durations[command, place])
-        wait_for_their_end(self._project.folder)
-        self._check()
-
-    def _check(self) -> None:
-        """Every file under a final name is whole, at any time."""
-        for path in whole_files(self._project.folder):
-            check_whole(self._project.folder / path, self._whole.folder / path)
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,10 @@ from tests.report_builders import make_run, mixed_runs, settings
 from tsslbp.report import numbers
 from tsslbp.report.answers import answer, run_commits, run_dates
 from tsslbp.report.escape import escape_markdown, escape_tex
-from tsslbp.report.origin import read_runs
 from tsslbp.report.readme import readme_table
 from tsslbp.report.rows import make_rows
 from tsslbp.report.tables.evidence import published_checks
 from tsslbp.report.texts import results_csv, results_markdown, results_tex
-from tsslbp.storage.record_files import RecordError, write_record
 
 REQUIRED = {
     *("dataset", "model", "architecture", "time_steps", "recipe", "seeds", "epochs", "best_mean", "best_std", "best_max"),
@@ -234,30 +232,3 @@ def test_the_answer_counts_the_verdicts_of_full_rows_only(protocol):
     }
     expected = "1 higher (fashion-mlp); 1 lower (mnist-cnn); 1 without published runs to compare with (cifar10-wide), by"
     assert expected in answer(make_rows(protocol, runs))[1]
-
-
-def test_records_are_read_for_the_models_of_the_settings_alone(protocol, tmp_path):
-    for key in ("mnist-cnn", "fashion-mlp"):
-        write_record(tmp_path / key, *make_run(protocol, key))
-    write_record(tmp_path / "removed", *make_run(protocol, "mnist-cnn"))
-    (tmp_path / "cifar10-cnn").mkdir()
-    runs = read_runs(protocol, tmp_path)
-    assert list(runs) == ["mnist-cnn", "fashion-mlp"]
-    assert runs["mnist-cnn"] == make_run(protocol, "mnist-cnn")
-
-
-@pytest.mark.parametrize("name", ["record.json", "history.csv", "provenance.json"])
-def test_a_missing_or_damaged_record_is_named(protocol, tmp_path, name):
-    write_record(tmp_path / "mnist-cnn", *make_run(protocol, "mnist-cnn"))
-    (tmp_path / "mnist-cnn" / name).write_text("{ nothing")
-    with pytest.raises(RecordError, match="mnist-cnn"):
-        read_runs(protocol, tmp_path)
-    (tmp_path / "mnist-cnn" / name).unlink()
-    with pytest.raises(RecordError, match=name):
-        read_runs(protocol, tmp_path)
-
-
-def test_a_record_in_another_models_folder_is_refused(protocol, tmp_path):
-    write_record(tmp_path / "fashion-mlp", *make_run(protocol, "mnist-cnn"))
-    with pytest.raises(RecordError, match="'mnist-cnn'"):
-        read_runs(protocol, tmp_path)
