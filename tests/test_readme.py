@@ -32,7 +32,8 @@ def test_each_part_is_the_one_that_the_records_give():
 
 
 def test_it_can_be_read_in_a_few_minutes():
-    assert len(README.split()) <= 900
+    words = [word for word in README.split() if re.search("[A-Za-z]", word)]  # a table that fills with numbers is read at a glance
+    assert len(words) <= 700
     introduction = README.partition("\n\n")[2].partition("\n\n")[0]
     assert len(re.findall(r"\.(?:\s|$)", introduction)) == 3, "what it is, in three sentences"
 

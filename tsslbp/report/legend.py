@@ -6,7 +6,9 @@ LEGEND: tuple[tuple[str, str], ...] = (
         "Reproduced",
         "for each seed the best test accuracy over its epochs, as published; then mean, sample standard deviation (n−1) and best over the "
         "seeds, and in brackets the 95 % Student interval of the mean. The interval is cut at 0 and 100, between which every accuracy "
-        "lies, so it covers the mean as often as before. The epoch is chosen on test data, so these numbers are optimistic.",
+        "lies, so it covers the mean as often as before. The epoch is chosen on test data, so these numbers are optimistic. Where only a part "
+        "of the test data was there, “100 samples” and a second interval say what so few mean: the 95 % Wilson interval (Journal of the "
+        "American Statistical Association 22, 1927) of the mean accuracy on all samples of their kind, as if these were drawn at random.",
     ),
     ("Last epoch", "the same after the last epoch, where nothing is chosen. “Best − last” is what the choice was worth, in points."),
     (

@@ -11,8 +11,9 @@ from typing import Any
 from tsslbp.report.frame import Measured, aggregate, runs_frame
 from tsslbp.report.operations import Operations, operations_of
 from tsslbp.report.origin import IsPresent, Origin, Run, origin_of
+from tsslbp.report.sampling import Sampling, sampling
 from tsslbp.report.statistics import Comparison, Summary, check_published, compare
-from tsslbp.settings import Published, Settings
+from tsslbp.settings import Dataset, Published, Settings
 from tsslbp.storage.records import ModelRecord
 
 UNPUBLISHED = Published(mean=None, std=None, best=None, runs=None)
@@ -31,6 +32,7 @@ class ResultRow:
         protocol_epochs: epochs that params.yaml asks for, or the published number where that is larger.
         bests: of each seed, the accuracy at its best epoch.
         best: over seeds, of the best test accuracy over the epochs: the published protocol.
+        sampling: what `best` says of all test data; None where it was measured on all of them.
         final: over seeds, of the test accuracy after the last epoch.
         best_minus_final: what choosing the epoch on test data was worth, in points, mean over seeds.
         comparison: `best` beside `published`.
@@ -54,6 +56,7 @@ class ResultRow:
     protocol_epochs: int
     bests: tuple[float, ...]
     best: Summary | None
+    sampling: Sampling | None
     final: Summary | None
     best_minus_final: float | None
     published: Published
@@ -127,6 +130,7 @@ def _make_row(
     published = settings.published.get(key, UNPUBLISHED)
     bests = measured.bests if measured else ()
     comparison = compare(bests, published)
+    sampled = _sampling(dataset, run[0], measured) if run and measured else None
     origin = origin_of(run, is_present)
     asked = _asked(settings, key, published)
     return ResultRow(
@@ -145,15 +149,21 @@ def _make_row(
         protocol_epochs=asked[1],
         bests=bests,
         best=measured.best if measured else None,
+        sampling=sampled,
         final=measured.final if measured else None,
         best_minus_final=measured.best_minus_final if measured else None,
         published=published,
         comparison=comparison,
         operations=operations_of(run[0], dataset) if run else None,
         departures=_departures(settings, key, run[0], measured, asked) if run else (),
-        remarks=(*origin.failure_notes, *_remarks(published, comparison, origin)),
+        remarks=(*origin.failure_notes, *([sampled.remark] if sampled else []), *_remarks(published, comparison, origin)),
         origin=origin,
     )
+
+
+def _sampling(dataset: Dataset, record: ModelRecord, measured: Measured) -> Sampling | None:
+    samples = record.data.test_samples
+    return sampling(measured.best.mean, samples) if 0 < samples < dataset.test_samples else None
 
 
 def _asked(settings: Settings, key: str, published: Published) -> tuple[int, int]:

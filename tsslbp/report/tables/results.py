@@ -45,11 +45,13 @@ def network_cell(row: ResultRow) -> Cell:
     return Cell(row.model, (row.architecture, f"T = {row.time_steps}, recipe {row.recipe}"))
 
 
-def reproduced_cell(best: Summary | None) -> Cell:
-    """Mean and stddev, below them the mean's interval and the best."""
+def reproduced_cell(row: ResultRow) -> Cell:
+    """Mean and stddev, below them the mean's interval, the best, and the interval that few test samples mean."""
+    best, sampled = row.best, row.sampling
     if best is None:
         return Cell(MISSING)
-    return Cell(spread(best), tuple(part for part in (bracketed(best.interval), f"best {number(best.best)}") if part))
+    samples = (f"{sampled.samples:,} samples:", bracketed(sampled.interval)) if sampled else ()
+    return Cell(spread(best), tuple(part for part in (bracketed(best.interval), f"best {number(best.best)}", *samples) if part))
 
 
 def published_cell(published: Published) -> Cell:
@@ -93,7 +95,7 @@ RESULTS: Columns = (
     Column("published_mean", "Published mean", lambda row: row.published.mean, numeral, MARKDOWN | DATA, "number"),
     Column("published_std", "Stddev", lambda row: row.published.std, numeral, MARKDOWN | DATA, "number"),
     Column("published_best", "Best", lambda row: row.published.best, numeral, PAPER | DATA, "number"),
-    Column("reproduced", "Reproduced", lambda row: row.best, reproduced_cell, BRIEF),
+    Column("reproduced", "Reproduced", lambda row: row, reproduced_cell, BRIEF),
     Column("reproduced_mean", "Reproduced mean", lambda row: row.best, _mean_interval, MARKDOWN, "number"),
     Column("reproduced_paper", "Reproduced", lambda row: row.best, _spread_interval, frozenset({"latex"})),
     Column("best_mean", "", lambda row: row.best and row.best.mean, formats=DATA),
@@ -101,6 +103,8 @@ RESULTS: Columns = (
     Column("best_max", "Best", lambda row: row.best and row.best.best, numeral, PAPER | DATA, "number"),
     Column("best_low", "", lambda row: row.best and row.best.interval and row.best.interval.low, formats=DATA),
     Column("best_high", "", lambda row: row.best and row.best.interval and row.best.interval.high, formats=DATA),
+    Column("sampling_low", "", lambda row: row.sampling and row.sampling.interval.low, formats=DATA),
+    Column("sampling_high", "", lambda row: row.sampling and row.sampling.interval.high, formats=DATA),
     Column("estimate", "Difference", lambda row: row.comparison, difference_cell, WITHOUT_TERMINAL),
     Column("difference", "", lambda row: row.comparison.difference, formats=DATA),
     Column("difference_low", "", lambda row: row.comparison.interval and row.comparison.interval.low, formats=DATA),
@@ -133,7 +137,7 @@ RESULTS: Columns = (
     Column("versions", "", lambda row: row.origin.versions, formats=DATA),
     Column("run_ids", "", lambda row: row.origin.run_ids, formats=DATA),
 )
-"""`best_low` and `best_high`: 95 % interval of the mean; `difference_*`: 95 % Welch interval; all accuracies in percent."""
+"""95 % intervals: `best_*` of the mean over seeds; `sampling_*` of what few test samples mean, see sampling.py; `difference_*` Welch's. In percent."""
 
 
 def results_table(rows: Sequence[ResultRow]) -> Table[ResultRow]:
