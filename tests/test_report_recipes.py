@@ -83,6 +83,14 @@ def test_only_runs_like_the_published_ones_speak_for_a_recipe(recipes):
     )
 
 
+def test_a_short_run_of_the_base_is_told_whole_and_once(base, studies):
+    run = make_run(base, "mnist-cnn", seeds=(0, 1), epochs=12)
+    rows = recipe_rows(studies["recipes"], {}, base, {"mnist-cnn": run})
+    assert [each.row.extent for each in rows if each.row.was_run] == ["2 of 5 × 12 of 100", "1 of 5 × 12 of 100"]
+    (told,) = [answer for answer in recipe_answers(rows) if answer.startswith("mnist-cnn")]
+    assert re.findall(r"2021-03 with [^;]*?, (\d of 5 × \d+ of 100)", told) == ["2 of 5 × 12 of 100"]
+
+
 def test_a_recipe_whose_runs_spread_wider_than_the_published_ones_says_so(base, studies):
     runs = {"fashion-mlp-2020-10": make_run(studies["recipes"], "fashion-mlp-2020-10", epochs=100, plateau=89.72, spread=0.4)}
     fashion = recipe_answers(recipe_rows(studies["recipes"], runs, base, {}))[0]
