@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tests.report_builders import make_run, settings
+from tests.report_builders import make_run
 from tsslbp.report.rows import make_rows
 from tsslbp.report.sampling import sampling
 from tsslbp.report.texts import results_csv, results_markdown
@@ -35,13 +35,12 @@ def test_a_mean_of_networks_varies_no_more_than_right_and_wrong(shares):
     assert sum((share - mean) ** 2 for share in shares) / len(shares) <= mean * (1 - mean) + 1e-9
 
 
-def test_a_row_on_a_part_of_the_test_data_shows_it_and_others_do_not():
-    protocol = settings()
+def test_a_row_on_a_part_of_the_test_data_shows_it_and_others_do_not(base):
     runs = {
-        "nmnist-cnn-t30": make_run(protocol, "nmnist-cnn-t30", plateau=95, spread=0, subset=("100 of the 10,000 test recordings",)),
-        "mnist-cnn": make_run(protocol, "mnist-cnn"),
+        "nmnist-cnn-t30": make_run(base, "nmnist-cnn-t30", plateau=95, spread=0, subset=("100 of the 10,000 test recordings",)),
+        "mnist-cnn": make_run(base, "mnist-cnn"),
     }
-    rows = {row.model: row for row in make_rows(protocol, runs)}
+    rows = {row.model: row for row in make_rows(base, runs)}
     assert rows["mnist-cnn"].sampling is None and rows["nmnist-cnn-t100"].sampling is None
     row = rows["nmnist-cnn-t30"]
     assert row.sampling == sampling(row.best.mean, 100)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report_builders import make_run, mixed_runs, settings
+from tests.report_builders import make_run, mixed_runs
 from tsslbp.report import numbers
 from tsslbp.report.answers import answer, run_commits, run_dates
 from tsslbp.report.escape import escape_markdown, escape_tex
@@ -28,27 +28,22 @@ FORMATS = (results_csv, results_markdown, results_tex, readme_table)
 
 
 @pytest.fixture(scope="module")
-def protocol():
-    return settings()
-
-
-@pytest.fixture(scope="module")
-def rows(protocol):
-    return make_rows(protocol, mixed_runs(protocol))
+def rows(base):
+    return make_rows(base, mixed_runs(base))
 
 
 def table(rows):
     return {line["model"]: line for line in csv.DictReader(io.StringIO(results_csv(rows)))}
 
 
-def test_csv_has_a_row_per_model_in_the_order_of_the_settings(protocol, rows):
+def test_csv_has_a_row_per_model_in_the_order_of_the_settings(base, rows):
     lines = table(rows)
-    assert list(lines) == list(protocol.models)
+    assert list(lines) == list(base.models)
     assert set(lines["mnist-cnn"]) >= REQUIRED
 
 
-def test_csv_holds_what_the_records_say_in_full_precision(protocol, rows):
-    record = mixed_runs(protocol)["mnist-cnn"][0]
+def test_csv_holds_what_the_records_say_in_full_precision(base, rows):
+    record = mixed_runs(base)["mnist-cnn"][0]
     line = table(rows)["mnist-cnn"]
     bests = [seed.best for seed in record.seeds]
     assert float(line["best_mean"]) == fmean(bests)
@@ -84,79 +79,79 @@ def test_a_full_row_has_no_note_and_a_failed_seed_is_named(rows):
     assert "1 of 5 seeds" in notes["fashion-mlp"]
 
 
-def test_uneven_seeds_count_the_epochs_that_all_have(protocol):
-    long, provenance = make_run(protocol, "mnist-cnn", epochs=100)
-    short, _ = make_run(protocol, "mnist-cnn", epochs=40)
+def test_uneven_seeds_count_the_epochs_that_all_have(base):
+    long, provenance = make_run(base, "mnist-cnn", epochs=100)
+    short, _ = make_run(base, "mnist-cnn", epochs=40)
     record = long.model_copy(update={"seeds": (*long.seeds[:4], short.seeds[4])})
-    row = make_rows(protocol, {"mnist-cnn": (record, provenance)})[0]
+    row = make_rows(base, {"mnist-cnn": (record, provenance)})[0]
     assert (row.epochs, row.departures) == (40, ("40 to 100 of 100 epochs",))
 
 
-def test_settings_that_changed_since_the_run_are_named(protocol):
-    record, provenance = make_run(protocol, "mnist-cnn", epochs=100)
+def test_settings_that_changed_since_the_run_are_named(base):
+    record, provenance = make_run(base, "mnist-cnn", epochs=100)
     older = record.model_copy(update={"settings": {**record.settings, "learning_rate": 0.1, "epochs": 7}})
-    row = make_rows(protocol, {"mnist-cnn": (older, provenance)})[0]
+    row = make_rows(base, {"mnist-cnn": (older, provenance)})[0]
     assert row.departures == ("other settings than params.yaml has now: learning_rate",)
     assert not row.follows_protocol
 
 
-def test_the_device_of_a_row_says_how_many_threads(protocol):
-    record, provenance = make_run(protocol, "fashion-mlp")
+def test_the_device_of_a_row_says_how_many_threads(base):
+    record, provenance = make_run(base, "fashion-mlp")
     one, *others = provenance.seeds
     mixed = provenance.model_copy(update={"seeds": (one.model_copy(update={"threads": 1}), *others)})
-    row = next(row for row in make_rows(protocol, {"fashion-mlp": (record, mixed)}) if row.model == "fashion-mlp")
+    row = next(row for row in make_rows(base, {"fashion-mlp": (record, mixed)}) if row.model == "fashion-mlp")
     assert row.origin.device == f"{one.device}, 1 thread; {one.device}, {others[0].threads} threads"
 
 
-def test_a_failure_keeps_its_reason_but_not_the_folders(protocol):
-    run = make_run(protocol, "mnist-cnn", failed={7: "OSError: /home/someone/project/x.py\nsee https://example.org/a/b " + "y" * 300})
-    note = make_rows(protocol, {"mnist-cnn": run})[0].note
+def test_a_failure_keeps_its_reason_but_not_the_folders(base):
+    run = make_run(base, "mnist-cnn", failed={7: "OSError: /home/someone/project/x.py\nsee https://example.org/a/b " + "y" * 300})
+    note = make_rows(base, {"mnist-cnn": run})[0].note
     assert "seed 7 failed: OSError: x.py see https://example.org/a/b" in note
     assert "someone" not in note and len(note) < 250
 
 
-def test_a_model_whose_every_seed_failed_was_not_run(protocol):
-    row = make_rows(protocol, {"mnist-cnn": make_run(protocol, "mnist-cnn", seeds=(), failed={0: "boom"})})[0]
+def test_a_model_whose_every_seed_failed_was_not_run(base):
+    row = make_rows(base, {"mnist-cnn": make_run(base, "mnist-cnn", seeds=(), failed={0: "boom"})})[0]
     assert (row.comparison.verdict, row.was_run) == ("not run", False)
     assert row.note == "0 of 5 seeds; seed 0 failed: boom"
 
 
 @pytest.mark.parametrize("write", FORMATS)
-def test_equal_input_gives_equal_bytes(protocol, write):
-    once, again = (write(make_rows(protocol, mixed_runs(protocol))) for _ in range(2))
+def test_equal_input_gives_equal_bytes(base, write):
+    once, again = (write(make_rows(base, mixed_runs(base))) for _ in range(2))
     assert once == again
 
 
 @pytest.mark.parametrize("write", FORMATS)
-def test_without_any_run_every_format_still_shows_what_is_published(protocol, write):
-    text = write(make_rows(protocol, {}))
-    assert text.count("not run") >= len(protocol.models)
+def test_without_any_run_every_format_still_shows_what_is_published(base, write):
+    text = write(make_rows(base, {}))
+    assert text.count("not run") >= len(base.models)
     assert re.search(r"99\.50?", text)
 
 
-def test_runs_of_an_older_code_say_so_everywhere(protocol):
-    runs = mixed_runs(protocol)
-    rows = make_rows(protocol, runs, lambda record, provenance: record.model != "fashion-mlp")
+def test_runs_of_an_older_code_say_so_everywhere(base):
+    runs = mixed_runs(base)
+    rows = make_rows(base, runs, lambda record, provenance: record.model != "fashion-mlp")
     lines = table(rows)
     assert {key: lines[key]["present_code"] for key in runs} == {"mnist-cnn": "True", "nmnist-cnn-t30": "True", "fashion-mlp": "False"}
     assert {line["present_code"] for key, line in lines.items() if key not in runs} == {""}
     assert answer(rows)[2] == "The method's code has changed since these were run: fashion-mlp."
-    assert len(answer(make_rows(protocol, runs))) == 2
+    assert len(answer(make_rows(base, runs))) == 2
     for write in (results_csv, results_markdown, results_tex):
         assert write(rows).count("older state of the method's code") == 1
-    assert "older state" not in results_csv(make_rows(protocol, runs))
+    assert "older state" not in results_csv(make_rows(base, runs))
 
 
-def test_seeds_that_failed_alike_share_a_note(protocol):
+def test_seeds_that_failed_alike_share_a_note(base):
     failed = {1: "epoch 3: layer 3 never fired; rates: 0.1", 4: "epoch 3: layer 3 never fired; rates: 0.2", 5: "epoch 1: not finite"}
-    row = make_rows(protocol, {"mnist-cnn": make_run(protocol, "mnist-cnn", seeds=(0,), failed=failed)})[0]
+    row = make_rows(base, {"mnist-cnn": make_run(base, "mnist-cnn", seeds=(0,), failed=failed)})[0]
     assert row.origin.failure_notes == ("seeds 1, 4 failed: epoch 3: layer 3 never fired", "seed 5 failed: epoch 1: not finite")
 
 
-def test_dates_and_commits_are_those_of_the_runs(protocol, rows):
+def test_dates_and_commits_are_those_of_the_runs(base, rows):
     assert run_dates(rows) == "2026-01-01 to 2026-01-04"
     assert run_commits(rows) == rows[0].origin.git_commit[:10]
-    nothing = make_rows(protocol, {})
+    nothing = make_rows(base, {})
     assert (run_dates(nothing), run_commits(nothing)) == ("", "")
 
 
@@ -213,22 +208,22 @@ def test_a_verdict_on_unlike_runs_stands_in_parentheses(rows):
     assert judgements["fashion-mlp"] == "too few runs"
 
 
-def test_the_answer_counts_the_rows(protocol, rows):
+def test_the_answer_counts_the_rows(base, rows):
     assert answer(rows)[0].startswith("3 of 7 rows were run, 1 in full")
     assert answer(rows)[0].endswith("; not run: nmnist-cnn-t100, fashion-cnn, cifar10-cnn, cifar10-wide.")
-    assert answer(make_rows(protocol, {}))[0] == "None of the 7 rows has been run yet."
-    nothing_to_compare = make_rows(protocol, {"cifar10-wide": make_run(protocol, "cifar10-wide", epochs=150)})
+    assert answer(make_rows(base, {}))[0] == "None of the 7 rows has been run yet."
+    nothing_to_compare = make_rows(base, {"cifar10-wide": make_run(base, "cifar10-wide", epochs=150)})
     assert "nothing to compare with" in answer(nothing_to_compare)[1]
-    short = make_rows(protocol, {"mnist-cnn": make_run(protocol, "mnist-cnn")})
+    short = make_rows(base, {"mnist-cnn": make_run(base, "mnist-cnn")})
     assert "none in full" in answer(short)[0] and "none of them can be judged" in answer(short)[1]
 
 
-def test_the_answer_counts_the_verdicts_of_full_rows_only(protocol):
+def test_the_answer_counts_the_verdicts_of_full_rows_only(base):
     runs = {
-        "mnist-cnn": make_run(protocol, "mnist-cnn", epochs=100, plateau=50.0),
-        "fashion-mlp": make_run(protocol, "fashion-mlp", epochs=100, plateau=99.9),
-        "cifar10-wide": make_run(protocol, "cifar10-wide", epochs=150),
-        "fashion-cnn": make_run(protocol, "fashion-cnn", plateau=20.0),
+        "mnist-cnn": make_run(base, "mnist-cnn", epochs=100, plateau=50.0),
+        "fashion-mlp": make_run(base, "fashion-mlp", epochs=100, plateau=99.9),
+        "cifar10-wide": make_run(base, "cifar10-wide", epochs=150),
+        "fashion-cnn": make_run(base, "fashion-cnn", plateau=20.0),
     }
     expected = "1 higher (fashion-mlp); 1 lower (mnist-cnn); 1 without published runs to compare with (cifar10-wide), by"
-    assert expected in answer(make_rows(protocol, runs))[1]
+    assert expected in answer(make_rows(base, runs))[1]

@@ -1,14 +1,13 @@
 """Where a worker process begins: it asks to end with its driver before anything that takes time."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.killing import processes_of, wait_for_their_end
 from tests.project import ROOT
 
 PATIENCE = 60
@@ -16,26 +15,9 @@ PATIENCE = 60
 
 STARTS_ONE_AND_WAITS = """
 import os, subprocess, sys, time
-worker = subprocess.Popen([sys.executable, "-m", "tsslbp.worker", "0", str(os.getpid())])
-print(worker.pid, flush=True)
+subprocess.Popen([sys.executable, "-m", "tsslbp.worker", "0", str(os.getpid())])
 time.sleep(600)
 """
-
-
-def is_running(pid: int) -> bool:
-    """Whether the process exists and is more than an entry that nobody has read."""
-    try:
-        return "(python" in (stat := Path(f"/proc/{pid}/stat").read_text()) and stat.rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until(holds) -> None:
-    """Wait for something, in vain for at most a minute."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -47,19 +29,18 @@ def endless_torch(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_a_worker_that_still_imports_ends_with_its_killed_driver(endless_torch):
+def test_a_worker_that_still_imports_ends_with_its_killed_driver(endless_torch, tmp_path):
     environment, begun = endless_torch
-    with subprocess.Popen([sys.executable, "-c", STARTS_ONE_AND_WAITS], stdout=subprocess.PIPE, env=environment) as driver:
-        worker = int(driver.stdout.readline())
+    with subprocess.Popen([sys.executable, "-c", STARTS_ONE_AND_WAITS], cwd=tmp_path, env=environment) as driver:
         try:
-            wait_until(begun.exists)
-            assert is_running(worker)
-            driver.kill()
-            wait_until(lambda: not is_running(worker))
+            deadline = time.monotonic() + PATIENCE
+            while not begun.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            assert len(processes_of(tmp_path)) == 2
         finally:
             driver.kill()
-            if is_running(worker):
-                os.kill(worker, signal.SIGKILL)
+    wait_for_their_end(tmp_path, PATIENCE)
 
 
 def test_a_worker_whose_driver_is_gone_already_ends_before_it_imports(endless_torch):

@@ -1,7 +1,8 @@
 """Where a worker process of the local engine begins: `python -m tsslbp.worker DESCRIPTOR DRIVER`, started by `engines/processes.py`.
 
 It ends when the driver closes the pipe, and when the driver ends in whatever way. This it asks for first: importing PyTorch takes
-seconds, and a driver that was killed meanwhile must not leave a process behind. So nothing here is imported before it is needed.
+seconds, and a driver that was killed meanwhile must not leave a process behind. So nothing here is imported before it is needed, and
+this module stands outside `engines`, a package that imports PyTorch.
 """
 
 import contextlib

@@ -84,9 +84,10 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
     parts: dict[str, list[str]] = {
         verdict: [_reached(each.row) for each in told if each.row.comparison.verdict == verdict] for verdict in COMPARED
     }
-    # The base's whole run stands before the same run cut to the extent of the others, and says more.
-    untold = {each.row.recipe: each.row for each in reversed(rows) if each.row.was_run and each.row.recipe not in settled}
-    parts["too few runs, epochs or data to tell"] = [_reached(row) for row in reversed(untold.values())]
+    untold: dict[str, str] = {}  # the base's own run once: whole, as it stands before the same run cut to the extent of the others
+    for row in (each.row for each in rows if each.row.was_run and each.row.recipe not in settled):
+        untold.setdefault(row.recipe, _reached(row))
+    parts["too few runs, epochs or data to tell"] = list(untold.values())
     parts["not run"] = list(dict.fromkeys(each.row.recipe for each in rows if not each.row.was_run))
     findings = [f"{what.capitalize()}: {'; '.join(names)}." for what, names in parts.items() if names]
     return " ".join((f"{rows[0].row.model}, published {spread(rows[0].row.published)}.", *findings, *_spreads([each.row for each in told])))
