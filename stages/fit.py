@@ -1,11 +1,16 @@
-"""Stage `fit`: every seed of one model, each going on from its last complete epoch: `python -m stages.fit --model mnist-cnn`.
+"""Stage `fit`: every seed of one model, each going on from its last complete epoch.
+
+python -m stages.fit --model mnist-cnn
+python -m stages.fit --model mnist-cnn --seeds 3 4
 
 It writes the weights to `<folders.checkpoints>/<model>/` and, when all is done, the finished record beside them; `stages.train` publishes
 that. So whatever ends this stage early, what was published before is as it was.
+Of some seeds alone there is no finished record; `stages.train --so-far` adds them to what was recorded before.
 """
 
 import argparse
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,10 +32,26 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     settings.model(options.model)
     refuse_outdated_meaning(options.params, settings, options.model)
     with only_training(settings, options.model):
-        _fit(settings, options.model, options.params)
+        _fit(settings, options.model, options.params, _asked_seeds(settings, options))
 
 
-def _fit(settings: Settings, key: str, params: Path) -> None:
+def _asked_seeds(settings: Settings, options: argparse.Namespace) -> tuple[int, ...]:
+    """The seeds to train, in the order of the settings.
+
+    Raises:
+        ValueError: one that is asked for is none of the settings.
+    """
+    seeds = settings.seeds_of(options.model)
+    if wrong := sorted(set(options.seeds or ()) - set(seeds)):
+        raise ValueError(f"--seeds: got {_listed(wrong)}; allowed: {_listed(seeds)}, the seeds of {options.model} in {options.params}")
+    return tuple(seed for seed in seeds if options.seeds is None or seed in options.seeds)
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def _fit(settings: Settings, key: str, params: Path, seeds: tuple[int, ...]) -> None:
     from tsslbp.system import pick_device
 
     kind = pick_device(settings.execution.device).type
@@ -50,17 +71,23 @@ def _fit(settings: Settings, key: str, params: Path) -> None:
     store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
     context = model_context(settings, params, key)
     with LiveLog(store, warn, remedy=f"python -m stages.report --params {params}") as log:
-        outcomes = train_seeds(model, log, context, warn)
+        outcomes = train_seeds(model, log, context, warn, seeds)
         changed = changed_since(before, params, key, kind)
-        if not changed:
+        whole = seeds == settings.seeds_of(key)
+        if whole and not changed:
             write_record(finished, model.record(outcomes), model.provenance(outcomes))
-        _log_model(model, outcomes, log, context)
+        if whole:
+            _log_model(model, outcomes, log, context)
     if changed:
         raise ValueError(
             f"{key}: changed while it was trained: {'; '.join(changed)}. Nothing is published, for DVC would file it under what is there now. "
             "The finished epochs are kept: with the old state again the same command goes on from them, with the new one it trains anew"
         )
     _say_failure(settings, key, params, outcomes)
+    if not whole:
+        print(
+            f"{key}: `python -m stages.train --params {params} --model {key} --so-far` records the seeds {_listed(seeds)} beside the others"
+        )
 
 
 def _log_model(model: "ModelRun", outcomes: "list[Outcome]", log: "LiveLog", context: "ModelContext") -> None:
@@ -90,4 +117,5 @@ def _say_failure(settings: Settings, key: str, params: Path, outcomes: "list[Out
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m stages.fit", description="Train every seed of one model.")
     parser.add_argument("--model", required=True, help="a key of `models` in the settings")
+    parser.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="train these alone (default: all of the settings)")
     run(main, parser)

@@ -1,7 +1,7 @@
-"""All seeds of a model, on the engine that the settings name: this is the driver, which alone writes files and the log."""
+"""Seeds of a model, on the engine that the settings name: this is the driver, which alone writes files and the log."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -15,24 +15,24 @@ from tsslbp.storage.records import SeedProvenance
 from tsslbp.tracking import LiveLog, ModelContext, TrackedRun, tracked_run
 
 
-def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say) -> list[Outcome]:
-    """Train all seeds of a model, each from its last complete epoch.
+def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say, seeds: Sequence[int]) -> list[Outcome]:
+    """Train seeds of a model, each from its last complete epoch.
 
     Args:
         model: the model; PyTorch has its threads already.
         log: told of every seed and epoch.
         context: what else the log shows of the model.
         warn: takes a warning of one line.
+        seeds: those to train.
 
     Returns:
-        What each seed came to, in the order of the settings.
+        What each seed came to, in their order.
 
     Raises:
         EngineError: seeds could not be trained to their end.
         ValueError: data or a checkpoint are damaged.
         MemoryError: a seed does not fit into memory.
     """
-    seeds = model.settings.seeds_of(model.key)
     left = {seed: model.model.epochs - _complete_epochs(model, seed) for seed in seeds}
     todo = [seed for seed in seeds if left[seed]]
     with (

@@ -6,14 +6,13 @@ python -m stages.train --model mnist-cnn --evaluate checkpoints/mnist-cnn/seed-0
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
 from stages.common import only_training, run, stage_name
 from stages.conditions import departures
 from stages.published_weights import publish_weights, remote_advice
 from tsslbp.settings import Settings
-from tsslbp.storage.record_files import FINISHED, publish_record, read_record, write_record
+from tsslbp.storage.record_files import FINISHED, publish_record, read_record
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
@@ -24,7 +23,9 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         return
     with only_training(settings, options.model):
         if options.so_far:
-            _record_so_far(settings, options.model, options.params)
+            from stages.so_far import record_so_far
+
+            record_so_far(settings, options.model, options.params)
         else:
             _publish(settings, options.model, options.params)
 
@@ -46,34 +47,6 @@ def _publish(settings: Settings, key: str, params: Path) -> None:
     print(f"written: {settings.folders.runs / key}, {len(record.seeds)} seeds")
     if done := publish_weights(settings, key, record, provenance):
         print(done)
-
-
-def _record_so_far(settings: Settings, key: str, params: Path) -> None:
-    """Write the record of an interrupted training, so that the report can show it as what it is: so many seeds, so many epochs."""
-    import torch
-
-    from tsslbp.experiment import ModelRun
-    from tsslbp.method.numerics import prepare_device
-
-    model = ModelRun.open(settings, key, prepare_device(settings.execution))
-    outcomes = [outcome for seed in settings.seeds_of(key) if (outcome := model.so_far(seed)) is not None]
-    record = model.record(outcomes)
-    if not record.seeds:
-        raise ValueError(
-            f"{key}: no epoch is complete with these settings, data and method on {model.device.type} with {torch.get_num_threads()} "
-            f"threads; `dvc repro {stage_name('train', params, key)}` trains, with the number of threads that earlier epochs had it goes on from them"
-        )
-    finished = settings.folders.checkpoints / key / FINISHED
-    if finished.exists():
-        shutil.rmtree(finished)  # its weights were just replaced
-    write_record(settings.folders.runs / key, record, model.provenance(outcomes))
-    for seed in record.seeds:
-        print(
-            f"{key} seed {seed.seed}: {len(seed.history)} of {model.model.epochs} epochs, best {seed.best:.2f} % (epoch {seed.best_epoch})"
-        )
-    print(
-        f"written: {settings.folders.runs / key}; the stage report shows it, and `dvc repro {stage_name('train', params, key)}` goes on with the training"
-    )
 
 
 def _evaluate(settings: Settings, key: str, path: Path) -> None:

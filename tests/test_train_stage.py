@@ -7,7 +7,6 @@ import time
 import pytest
 
 from tests.project import MODEL, Project
-from tsslbp.storage.record_files import read_record
 
 EPOCHS = 20  # so many that a signal in the first one does not come too late
 
@@ -50,33 +49,6 @@ def test_an_interrupted_stage_goes_on_and_ends_the_same(project, trained, kill):
     again = project.train()
     assert "seed 0 epoch" not in again
     assert project.results() == trained.results()
-
-
-@pytest.mark.slow
-def test_what_is_complete_so_far_is_recorded_and_training_goes_on_from_it(project, trained):
-    process = project.start("fit", "--model", MODEL)
-    for line in process.stdout:
-        if "seed 1 epoch 3/" in line:
-            process.kill()
-            break
-    process.communicate()
-    out = project.run("train", "--model", MODEL, "--so-far")
-    assert f"seed 0: {EPOCHS} of {EPOCHS} epochs" in out
-    record, provenance = read_record(project.folder / "reports/runs" / MODEL)
-    whole, _ = read_record(trained.folder / "reports/runs" / MODEL)
-    done = len(record.seeds[1].history)
-    assert 3 <= done < EPOCHS
-    assert record.seeds[0] == whole.seeds[0]
-    assert record.seeds[1].history == whole.seeds[1].history[:done]
-    assert record.seeds[1].run_id != whole.seeds[1].run_id
-    assert [len(seed.seconds) for seed in provenance.seeds] == [EPOCHS, done]
-    project.train()
-    assert project.results() == trained.results()
-
-
-def test_where_no_epoch_is_complete_there_is_nothing_to_record(project):
-    assert "no epoch is complete" in project.run("train", "--model", MODEL, "--so-far", code=1)
-    assert not (project.folder / "reports/runs").exists()
 
 
 def test_saved_weights_are_tested_by_the_documented_command(trained):

@@ -205,17 +205,6 @@ class ModelRun:
         """The state after the last complete epoch of a seed, see `resume`."""
         return resume(self.checkpoint(seed), self.seed_key(seed), self.model.epochs)
 
-    def so_far(self, seed: int) -> Outcome | None:
-        """The complete epochs of a seed whose training was interrupted, as a run of so many epochs; None where there are none.
-
-        Its weights are written as those of a finished seed are. Training goes on from the checkpoint all the same.
-
-        Raises:
-            CheckpointError: the checkpoint is damaged.
-        """
-        state = self.state(seed)
-        return None if state is None else self.finished(self.started(seed), state)
-
     def finished(self, provenance: SeedProvenance, state: TrainingState) -> Outcome:
         """Write the weights of a seed after its last epoch, and say what it came to."""
         seed = provenance.seed
