@@ -21,6 +21,8 @@ VERDICTS: tuple[Verdict, ...] = ("consistent", "higher", "lower", "too few runs"
 CONFIDENCE = 0.95
 HALF_UNIT = 0.005
 """Published accuracies have two decimals: what was rounded lies at most this far from what was printed."""
+NO_SPREAD = 1e-6
+"""A stddev below it, in points, is the rounding of floats: one test image more or less is thousands of times as much."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,10 @@ PERCENT = Interval(0.0, 100.0)
 
 @dataclass(frozen=True)
 class Summary:
-    """Some runs in a few numbers. `std` (n - 1) and the mean's 95 % `interval` are None for a single run."""
+    """Some runs in a few numbers. `std` (n - 1) and the mean's 95 % `interval` are None for a single run.
+
+    Runs that agree to the last image have no interval, either: it would have no width, as if the mean were known exactly.
+    """
 
     n: int
     mean: float
@@ -70,7 +75,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Mean of a - b over the seeds that both have, in points; `interval` is None for a single seed."""
+    """Mean of a - b over the seeds that both have, in points; `interval` is None for a single seed, or where all pairs agree."""
 
     seeds: tuple[int, ...]
     values: tuple[float, ...]
@@ -105,6 +110,8 @@ def summarize(values: Sequence[float], bounds: Interval = NO_BOUNDS) -> Summary:
     if len(values) == 1:
         return Summary(1, mean, None, values[0], None)
     std = stdev(values)
+    if std < NO_SPREAD:
+        return Summary(len(values), mean, std, max(values), None)
     interval = _student_interval(mean, std / math.sqrt(len(values)), len(values) - 1)
     return Summary(len(values), mean, std, max(values), Interval(max(interval.low, bounds.low), min(interval.high, bounds.high)))
 
