@@ -1,10 +1,11 @@
 """The real stages run in this process: a second each, where a process of its own takes five to begin with."""
 
+import io
 import os
 import runpy
 import sys
 import warnings
-from contextlib import chdir
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,6 +22,15 @@ def prepare(folder: Path, dataset: str = "digits") -> None:
 def train(folder: Path, model: str, *arguments: str) -> int:
     """Train a model and publish what it came to, as `dvc repro train@<model>` does; returns the exit code."""
     return run_stage(folder, "fit", *arguments, "--model", model) or run_stage(folder, "train", *arguments, "--model", model)
+
+
+def printed_by(folder: Path, stage: str, *arguments: str, code: int = 0) -> str:
+    """Run a stage that ends with this exit code; returns all that it printed."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed):
+        assert run_stage(folder, stage, *arguments) == code, printed.getvalue()
+    assert "Traceback" not in printed.getvalue()
+    return printed.getvalue()
 
 
 def run_stage(folder: Path, stage: str, *arguments: str) -> int:

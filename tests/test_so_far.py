@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.in_process import prepare, run_stage, train
+from tests.in_process import prepare, printed_by, train
 from tests.project import MODEL, Project
 from tsslbp.storage.record_files import read_record, write_record
 from tsslbp.storage.records import Provenance
@@ -48,24 +48,16 @@ def elsewhere(project, trained):
     return project, record, runs, write
 
 
-@pytest.fixture
-def record_so_far(capfd):
-    """Record what is complete so far; returns what was printed."""
-
-    def record(project, code=0):
-        capfd.readouterr()
-        assert run_stage(project.folder, "train", "--model", MODEL, "--so-far") == code
-        return "".join(capfd.readouterr())
-
-    return record
+def record_so_far(project, code=0):
+    return printed_by(project.folder, "train", "--model", MODEL, "--so-far", code=code)
 
 
-def fit(project, *seeds, epochs=EPOCHS):
-    """Train these seeds for so many epochs."""
+def fit(project, *seeds, epochs=EPOCHS, code=0):
+    """Train these seeds for so many epochs; returns what was printed."""
     project.change(f"epochs: {EPOCHS}", f"epochs: {epochs}")
-    code = run_stage(project.folder, "fit", "--model", MODEL, "--seeds", *map(str, seeds))
+    printed = printed_by(project.folder, "fit", "--model", MODEL, "--seeds", *map(str, seeds), code=code)
     project.change(f"epochs: {epochs}", f"epochs: {EPOCHS}")
-    return code
+    return printed
 
 
 def trained_here(project, trained, *seeds):
@@ -82,14 +74,14 @@ def test_what_is_complete_so_far_is_recorded_and_training_goes_on_from_it(tmp_pa
     whole, project = (machine(tmp_path / name, trained, empty_database) for name in ("whole", "project"))
     for each in (whole, project):
         each.change(f"epochs: {EPOCHS}", f"epochs: {epochs}")
-    whole.train()
+    assert train(whole.folder, MODEL) == 0
     process = project.start("fit", "--model", MODEL)
     for line in process.stdout:
         if "seed 1 epoch 3/" in line:
             process.kill()
             break
     process.communicate()
-    assert f"seed 0: {epochs} of {epochs} epochs" in project.run("train", "--model", MODEL, "--so-far")
+    assert f"seed 0: {epochs} of {epochs} epochs" in record_so_far(project)
     record, provenance = read_record(project.folder / RUNS)
     of_whole, _ = read_record(whole.folder / RUNS)
     done = len(record.seeds[1].history)
@@ -98,26 +90,25 @@ def test_what_is_complete_so_far_is_recorded_and_training_goes_on_from_it(tmp_pa
     assert record.seeds[1].history == of_whole.seeds[1].history[:done]
     assert record.seeds[1].run_id != of_whole.seeds[1].run_id
     assert [len(seed.seconds) for seed in provenance.seeds] == [epochs, done]
-    project.train()
+    assert train(project.folder, MODEL) == 0
     assert project.results() == whole.results()
 
 
-def test_where_no_epoch_is_complete_there_is_nothing_to_record(project, record_so_far):
+def test_where_no_epoch_is_complete_there_is_nothing_to_record(project):
     assert "no epoch is complete" in record_so_far(project, code=1)
     assert not (project.folder / "reports/runs").exists()
 
 
-def test_seeds_trained_alone_on_two_machines_make_the_same_row(project, trained, tmp_path, empty_database, capfd, record_so_far):
-    assert fit(project, 1) == 0
-    out = capfd.readouterr().out
+def test_seeds_trained_alone_on_two_machines_make_the_same_row(project, trained, tmp_path, empty_database):
+    out = fit(project, 1)
     assert "seed 1: best" in out
     assert "seed 0" not in out
     assert f"`python -m stages.train --params params.yaml --model {MODEL} --so-far` records the seeds 1 beside the others" in out
-    assert run_stage(project.folder, "train", "--model", MODEL) == 1, "one seed is no finished training"
+    assert "no finished training" in printed_by(project.folder, "train", "--model", MODEL, code=1)
     record_so_far(project)
     other = machine(tmp_path / "other", trained, empty_database)
     shutil.copytree(project.folder / RUNS, other.folder / RUNS)
-    assert fit(other, 0) == 0
+    fit(other, 0)
     out = record_so_far(other)
     assert "as recorded before on cpu" in out.split("seed 1: ")[1].splitlines()[0]
     assert "as recorded before" not in out.split("seed 0: ")[1].splitlines()[0]
@@ -125,21 +116,20 @@ def test_seeds_trained_alone_on_two_machines_make_the_same_row(project, trained,
         assert (other.folder / RUNS / name).read_bytes() == (trained.folder / RUNS / name).read_bytes()
 
 
-def test_seeds_trained_one_after_the_other_in_one_place_need_no_more_training(project, trained, capfd):
-    assert fit(project, 0) == fit(project, 1) == 0
-    capfd.readouterr()
+def test_seeds_trained_one_after_the_other_in_one_place_need_no_more_training(project, trained):
+    for seed in (0, 1):
+        fit(project, seed)
+    assert " epoch 1/" not in printed_by(project.folder, "fit", "--model", MODEL)
     assert train(project.folder, MODEL) == 0
-    assert " epoch 1/" not in capfd.readouterr().out
     assert project.results() == trained.results()
 
 
-def test_a_seed_that_is_none_of_the_settings_is_refused(project, capfd):
-    assert fit(project, 0, 7) == 1
-    assert f"--seeds: got 7; allowed: 0, 1, the seeds of {MODEL} in params.yaml" in capfd.readouterr().err
+def test_a_seed_that_is_none_of_the_settings_is_refused(project):
+    assert f"--seeds: got 7; allowed: 0, 1, the seeds of {MODEL} in params.yaml" in fit(project, 0, 7, code=1)
     assert not (project.folder / "checkpoints").exists()
 
 
-def test_a_recorded_seed_gives_way_to_as_many_epochs_here(elsewhere, trained, record_so_far):
+def test_a_recorded_seed_gives_way_to_as_many_epochs_here(elsewhere, trained):
     project, record, _, write = elsewhere
     trained_here(project, trained, 0, 1)
     write([record.seeds[0], record.seeds[1].model_copy(update={"history": record.seeds[1].history[:5]})])
@@ -149,9 +139,9 @@ def test_a_recorded_seed_gives_way_to_as_many_epochs_here(elsewhere, trained, re
     assert "another machine" not in str(provenance)
 
 
-def test_a_recorded_seed_with_more_epochs_than_here_stays(elsewhere, record_so_far):
+def test_a_recorded_seed_with_more_epochs_than_here_stays(elsewhere):
     project, record, runs, _ = elsewhere
-    assert fit(project, 0, epochs=3) == 0
+    fit(project, 0, epochs=3)
     shutil.rmtree(project.folder / "checkpoints")
     assert record_so_far(project).count(ELSEWHERE) == 2
     again, provenance = read_record(project.folder / RUNS)
@@ -160,7 +150,7 @@ def test_a_recorded_seed_with_more_epochs_than_here_stays(elsewhere, record_so_f
     assert not (project.folder / "checkpoints").exists(), "weights that are not those of the record"
 
 
-def test_a_seed_that_failed_elsewhere_stays_on_record(elsewhere, trained, record_so_far):
+def test_a_seed_that_failed_elsewhere_stays_on_record(elsewhere, trained):
     project, record, runs, write = elsewhere
     trained_here(project, trained, 0)
     write(record.seeds[:1], [runs[0], runs[1].model_copy(update={"failed": "the loss became nan"})])
@@ -170,16 +160,16 @@ def test_a_seed_that_failed_elsewhere_stays_on_record(elsewhere, trained, record
     assert provenance.seeds[1].failed == "the loss became nan"
 
 
-def test_a_record_of_other_settings_is_named_and_written_anew(elsewhere, record_so_far):
+def test_a_record_of_other_settings_is_named_and_written_anew(elsewhere):
     project, _, _, _ = elsewhere
     project.change("learning_rate: 0.0005", "learning_rate: 0.001")
-    assert fit(project, 0, epochs=3) == 0
+    fit(project, 0, epochs=3)
     out = record_so_far(project)
     assert f"{RUNS}: is of other conditions than there are now and is written anew: models.{MODEL}.learning_rate" in out
     assert [seed.seed for seed in read_record(project.folder / RUNS)[0].seeds] == [0]
 
 
-def test_a_damaged_record_is_named_and_stays(elsewhere, trained, record_so_far):
+def test_a_damaged_record_is_named_and_stays(elsewhere, trained):
     project = elsewhere[0]
     trained_here(project, trained, 0, 1)
     (project.folder / RUNS / "record.json").write_text("{")

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.in_process import prepare, printed_by
 from tests.project import MODEL, Project
 
 EPOCHS = 20  # so many that a signal in the first one does not come too late
@@ -15,9 +16,14 @@ EPOCHS = 20  # so many that a signal in the first one does not come too late
 def trained(tmp_path_factory, empty_database):
     """A project whose model was trained without a break."""
     project = Project(tmp_path_factory.mktemp("whole") / "project", empty_database, EPOCHS)
-    project.prepare()
-    project.output = project.train()
+    prepare(project.folder)
+    project.output = train(project)
     return project
+
+
+def train(project):
+    """Train the model and publish what it came to; returns all that was printed."""
+    return printed_by(project.folder, "fit", "--model", MODEL) + printed_by(project.folder, "train", "--model", MODEL)
 
 
 @pytest.fixture
@@ -46,13 +52,13 @@ def test_an_interrupted_stage_goes_on_and_ends_the_same(project, trained, kill):
     assert process.returncode == (130 if kill == signal.SIGINT else -kill)
     assert ("interrupted; the same command goes on" in err) == (kill == signal.SIGINT)
     assert not (project.folder / "reports/runs").exists()
-    again = project.train()
+    again = train(project)
     assert "seed 0 epoch" not in again
     assert project.results() == trained.results()
 
 
 def test_saved_weights_are_tested_by_the_documented_command(trained):
-    out = trained.run("train", "--model", MODEL, "--evaluate", f"checkpoints/{MODEL}/seed-0-final.safetensors")
+    out = printed_by(trained.folder, "train", "--model", MODEL, "--evaluate", f"checkpoints/{MODEL}/seed-0-final.safetensors")
     final = next(line for line in trained.output.splitlines() if "seed 0: best" in line).split("final ")[1].split(" ")[0]
     assert f"{final} % of 360 test samples" in out
 
@@ -60,7 +66,7 @@ def test_saved_weights_are_tested_by_the_documented_command(trained):
 def test_weights_of_another_network_are_refused(trained, tmp_path, empty_database):
     trained.change("architecture: 60", "architecture: 61")
     try:
-        out = trained.run("train", "--model", MODEL, "--evaluate", f"checkpoints/{MODEL}/seed-0-final.safetensors", code=1)
+        out = printed_by(trained.folder, "train", "--model", MODEL, "--evaluate", f"checkpoints/{MODEL}/seed-0-final.safetensors", code=1)
     finally:
         trained.change("architecture: 61", "architecture: 60")
     assert f"is of another network than {MODEL} has now: architecture 60 in place of 61" in out
@@ -82,14 +88,14 @@ def test_a_second_start_says_that_the_model_is_being_trained(project):
 
 @pytest.mark.slow
 def test_changed_settings_use_no_old_checkpoint(project):
-    project.train()
+    train(project)
     before = project.results()
     project.change("learning_rate: 0.0005", "learning_rate: 0.001")
-    out = project.train()
+    out = train(project)
     assert f"seed 0 epoch 1/{EPOCHS}" in out
     assert project.results()["seed-0-final.safetensors"] != before["seed-0-final.safetensors"]
     project.change("learning_rate: 0.001", "learning_rate: 0.0005")
-    assert "epoch" not in project.train().replace("(epoch", "(")
+    assert "epoch" not in train(project).replace("(epoch", "(")
     assert project.results() == before
 
 
@@ -97,7 +103,7 @@ def test_changed_settings_use_no_old_checkpoint(project):
 def test_an_added_seed_is_all_that_is_trained(project, trained):
     shutil.copytree(trained.folder / ".scratch", project.folder / ".scratch")
     project.change("seeds: [0, 1]", "seeds: [0, 1, 7]")
-    out = project.train()
+    out = train(project)
     assert f"seed 7 epoch 1/{EPOCHS}" in out
     assert "seed 0 epoch" not in out
     for name, content in trained.results().items():
@@ -109,7 +115,7 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(project, train
     shutil.copytree(trained.folder / ".scratch", project.folder / ".scratch")
     checkpoint = next((project.folder / ".scratch" / MODEL).glob("*/seed-0.pt"))
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    out = project.run("fit", "--model", MODEL, code=1)
+    out = printed_by(project.folder, "fit", "--model", MODEL, code=1)
     assert f"{checkpoint.relative_to(project.folder)}: is damaged" in out
     assert checkpoint.stat().st_size == 1000
 
@@ -125,11 +131,11 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(project, train
 )
 def test_wrong_settings_are_one_message(project, old, new, message):
     project.change(old, new)
-    assert message in project.run("fit", "--model", MODEL, code=1)
+    assert message in printed_by(project.folder, "fit", "--model", MODEL, code=1)
 
 
 def test_missing_data_say_which_stage_to_run(tmp_path, empty_database):
-    out = Project(tmp_path / "project", empty_database).run("fit", "--model", MODEL, code=1)
+    out = printed_by(Project(tmp_path / "project", empty_database).folder, "fit", "--model", MODEL, code=1)
     assert "preprocess" in out
 
 
@@ -138,7 +144,7 @@ def test_a_server_that_is_down_costs_no_epoch(project, trained, monkeypatch):
     monkeypatch.setenv("PROJECT_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     started = time.monotonic()
-    out = project.train()
+    out = train(project)
     assert "warning: " in out
     assert "127.0.0.1:9" in out
     assert time.monotonic() - started < 120
