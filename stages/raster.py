@@ -91,10 +91,11 @@ def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork
 def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork, str]":
     """Train one seed for a few epochs in a temporary folder: no run of the pipeline, and nothing is recorded as one."""
     from stages.display import TrainingDisplay
-    from tsslbp.experiment import ModelRun, train_seed
+    from tsslbp.experiment import ModelRun
     from tsslbp.method.build import load_network
     from tsslbp.method.loop import TrainingFailure
     from tsslbp.method.numerics import prepare_device
+    from tsslbp.seed_training import train_seed
 
     seed = settings.seeds_of(key)[0]
     with tempfile.TemporaryDirectory() as folder:

@@ -10,9 +10,9 @@ import torch
 
 from tsslbp import costs
 from tsslbp.costs import measure, memory_estimate
-from tsslbp.experiment import SeedTask, train_seed
 from tsslbp.method.batches import Batches, Splits
 from tsslbp.method.numerics import prepare_numerics
+from tsslbp.seed_training import SeedTask, train_seed
 from tsslbp.settings import load_settings
 from tsslbp.storage.checkpoints import pack_state
 

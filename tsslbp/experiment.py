@@ -1,75 +1,28 @@
 """One model, all its seeds: from settings and data on disk to finished weights and a record of what was measured.
 
-`SeedTask` and `train_seed` are what runs wherever an engine lets a seed run; they touch no file. `ModelRun` is the driver's side:
-who a run is, where its files lie, and what is written of it.
+This is the driver's side: who a run is, where its files lie, and what is written of it. What trains is in seed_training.py.
 """
 
 import datetime
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from tsslbp.measures import measure
 from tsslbp.memory import check_memory
 from tsslbp.method.batches import Splits, load_splits
-from tsslbp.method.build import NETWORK, build_loss, build_network, build_optimizer, network_options
-from tsslbp.method.loop import Schedule, train_epochs
+from tsslbp.method.build import NETWORK, network_options
 from tsslbp.method.products import Products, onednn_is_there, resolve_products
-from tsslbp.settings import Dataset, Model, Recipe, Settings, Training, digest
+from tsslbp.seed_training import SeedTask
+from tsslbp.settings import Model, Settings, digest
 from tsslbp.storage import meaning
 from tsslbp.storage.checkpoints import TrainingState, load_state, save_weights
 from tsslbp.storage.files import checksum
 from tsslbp.storage.provenance import device_name, git_commit, library_versions
 from tsslbp.storage.records import DataRecord, ModelRecord, Provenance, SeedProvenance, SeedRecord
 from tsslbp.system import memory_of
-
-
-@dataclass(frozen=True)
-class SeedTask:
-    """All that decides the weights of one seed, besides the data; plain values, so that it can go to another process.
-
-    Attributes:
-        model: its settings.
-        recipe: the settings of its recipe.
-        training: the settings that all models share.
-        dataset: the settings of its dataset.
-        seed: the seed.
-        device: such as "cpu" or "cuda:0".
-        threads: CPU threads.
-        products: the library of the dense products.
-    """
-
-    model: Model
-    recipe: Recipe
-    training: Training
-    dataset: Dataset
-    seed: int
-    device: str
-    threads: int
-    products: Products
-
-
-def train_seed(
-    task: SeedTask, splits: Splits, state: TrainingState | None = None, on_batch: Callable[[int, int], None] = lambda epoch, samples: None
-) -> Iterator[TrainingState]:
-    """Train one seed, from a state or from the start, and yield the training state after every new epoch.
-
-    Args:
-        task: the seed and its settings.
-        splits: the model's samples.
-        state: after the last complete epoch; None where there is none.
-        on_batch: called after each batch with the epoch and its samples so far.
-
-    Raises:
-        TrainingFailure: the numbers went wrong.
-    """
-    network = build_network(task.model, task.recipe, task.dataset, task.seed, task.products).to(task.device)
-    optimizer = build_optimizer(task.model, task.training, network)
-    schedule = Schedule(task.model.epochs, task.seed, task.training.clip_norm, task.training.weight_limit, measure, on_batch)
-    return train_epochs(network, build_loss(task.model, task.recipe), optimizer, splits, schedule, state)
 
 
 def processed_folder(settings: Settings, key: str) -> Path:

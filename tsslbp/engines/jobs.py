@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tsslbp.experiment import SeedTask
 from tsslbp.method.batches import Splits
+from tsslbp.seed_training import SeedTask
 from tsslbp.storage.records import Epoch
 
 RETRIES = 2

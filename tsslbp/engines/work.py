@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 
 from tsslbp.engines.jobs import EngineError, Failed, Finished, Job
-from tsslbp.experiment import resume, train_seed
+from tsslbp.experiment import resume
 from tsslbp.method.batches import Splits, load_splits
 from tsslbp.method.loop import TrainingFailure
 from tsslbp.method.numerics import prepare_numerics
+from tsslbp.seed_training import train_seed
 from tsslbp.storage.checkpoints import TrainingState, pack_state, read_state
 from tsslbp.storage.provenance import device_name
 from tsslbp.storage.records import Epoch
