@@ -104,6 +104,13 @@ def test_uneven_seeds_are_averaged_as_far_as_all_got(drawn):
     assert len(drawn["mean of seeds"][0]) == 4
 
 
+def test_one_seed_is_called_that_and_not_a_mean_within_a_range(runs, drawn):
+    seeds = runs["mnist-cnn"][0].seeds[:1]
+    captions = [picture.caption for picture in (learning_curves(seeds, "mnist-cnn"), firing_curves(seeds, "mnist-cnn", []))]
+    assert {"one seed", "mean of seeds"} & drawn.keys() == {"one seed"}
+    assert all("one seed" in caption and "range" not in caption for caption in captions)
+
+
 def test_training_curves_show_one_seed_on_both_data_sets(runs, drawn):
     history = runs["mnist-cnn"][0].seeds[0].history
     picture = training_curves(history, "mnist-cnn seed 0")

@@ -31,7 +31,7 @@ def learning_curves(
     with style():
         figure, axes = blank(3.4)
         accuracies = _over_epochs(seeds, lambda epoch: epoch.test_accuracy)
-        _band(axes, accuracies, BLUE, "mean of seeds", "range of seeds")
+        _band(axes, accuracies, BLUE, *(("mean of seeds", "range of seeds") if len(seeds) > 1 else ("one seed",)))
         _mark_best_epochs(axes, seeds)
         if published is not None:
             axes.axhline(published, color=VERMILLION, linestyle="--", label=f"published mean {published:.2f}")
@@ -40,7 +40,7 @@ def learning_curves(
         integer_epochs(axes, accuracies.shape[1])
         figure.legend(loc="outside lower center", ncols=2)
         start = " The first epochs lie below the frame." if cut else ""
-        caption = f"Test accuracy after each epoch: mean and range over the seeds; circles, the best epoch of each seed.{start} {source}"
+        caption = f"Test accuracy after each epoch: {_summary(seeds)}; circles, the best epoch of each seed.{start} {source}"
         end = np.mean([seed.final for seed in seeds])
         return finish(figure, name, caption.strip(), f"Learning curve, {title}: mean test accuracy ends at {end:.2f} percent.")
 
@@ -93,7 +93,7 @@ def firing_curves(
         axes.set_ylim(bottom=0)
         integer_epochs(axes, rates.shape[1])
         _layer_legend(figure, rates.shape[2])
-        caption = f"Firing rate of each layer on the test set, from the input's side to the output: mean and range over the seeds. {source}"
+        caption = f"Firing rate of each layer on the test set, from the input's side to the output: {_summary(seeds)}. {source}"
         ends = ", ".join(f"{rate:.3f}" for rate in rates[:, -1].mean(axis=0))
         return finish(figure, name, caption.strip(), f"Firing rates, {title}, by layer after the last epoch: {ends}.")
 
@@ -108,6 +108,11 @@ def _over_epochs(seeds: Sequence[SeedRecord], of: Callable[[Epoch], float | Sequ
     """(seeds, epochs, ...) of a number of every epoch, as far as all seeds got."""
     length = min(len(seed.history) for seed in seeds)
     return np.array([[of(epoch) for epoch in seed.history[:length]] for seed in seeds], dtype=float)
+
+
+def _summary(seeds: Sequence[SeedRecord]) -> str:
+    """What the curves are, for a caption."""
+    return "mean and range over the seeds" if len(seeds) > 1 else "one seed"
 
 
 def _band(axes: Axes, values: Array, color: object, mean: str, spread: str | None = None, *, dashes: str = "-") -> None:
