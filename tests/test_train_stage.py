@@ -8,6 +8,7 @@ import pytest
 
 from tests.in_process import prepare, printed_by
 from tests.project import MODEL, Project
+from tsslbp.method.products import onednn_is_there
 
 EPOCHS = 20  # so many that a signal in the first one does not come too late
 
@@ -132,6 +133,15 @@ def test_a_damaged_checkpoint_is_named_and_nothing_is_overwritten(project, train
 def test_wrong_settings_are_one_message(project, old, new, message):
     project.change(old, new)
     assert message in printed_by(project.folder, "fit", "--model", MODEL, code=1)
+
+
+@pytest.mark.skipif(not onednn_is_there(), reason="this PyTorch has no oneDNN operator for dense products")
+def test_products_that_this_processor_lacks_are_one_message(project, monkeypatch):
+    monkeypatch.setattr("tsslbp.experiment.onednn_takes", lambda precision: precision == "float32")
+    project.change("products: auto", "products: onednn")
+    project.change("precision: float32", "precision: bf16")
+    out = printed_by(project.folder, "fit", "--model", MODEL, code=1)
+    assert f"execution.products: got 'onednn', which has no bf16 on this processor, the precision of {MODEL}; set auto or blas" in out
 
 
 def test_missing_data_say_which_stage_to_run(tmp_path, empty_database):

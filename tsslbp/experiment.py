@@ -16,13 +16,13 @@ from tsslbp.method.batches import Splits, load_splits
 from tsslbp.method.build import NETWORK, network_options
 from tsslbp.method.products import Products, onednn_is_there, resolve_products
 from tsslbp.seed_training import SeedTask
-from tsslbp.settings import Model, Settings, digest
+from tsslbp.settings import Model, Settings, SettingsError, digest
 from tsslbp.storage import meaning
 from tsslbp.storage.checkpoints import TrainingState, load_state, save_weights
 from tsslbp.storage.files import checksum
 from tsslbp.storage.provenance import device_name, git_commit, library_versions
 from tsslbp.storage.records import DataRecord, ModelRecord, Provenance, SeedProvenance, SeedRecord
-from tsslbp.system import memory_of
+from tsslbp.system import memory_of, onednn_takes
 
 
 def processed_folder(settings: Settings, key: str) -> Path:
@@ -76,20 +76,25 @@ class ModelRun:
         A row whose `execution.products` is "auto" goes on with the library that it began with, whatever this processor prefers.
 
         Raises:
-            SettingsError: the network is larger than the memory.
+            SettingsError: the network is larger than the memory, or this processor lacks its products.
             ValueError: the data are missing or damaged, or the library that the settings name is not there.
         """
         check_memory(settings, key, memory_of(device))
         model = settings.model(key)
         splits, data = load_splits(processed_folder(settings, key), settings.dataset_of(key), model)
         products = resolve_products(settings.execution.products)
+        if products == "onednn" and device.type == "cpu" and not onednn_takes(model.precision):
+            raise SettingsError(
+                f"execution.products: got 'onednn', which has no {model.precision} on this processor, the precision of {key}; set auto or blas"
+            )
         run = cls(settings, key, device, splits, data, meaning.code_meaning(model.loss.kind, device.type), products)
         return run._as_it_began() if settings.execution.products == "auto" else run
 
     def _as_it_began(self) -> "ModelRun":
         """The same with the other library of products, where it began with that on another processor and has not begun with this one."""
         other = replace(self, products="blas" if self.products == "onednn" else "onednn")
-        return other if other._has_begun and onednn_is_there() and not self._has_begun else self
+        is_here = other.products == "blas" or (onednn_is_there() and onednn_takes(self.model.precision))
+        return other if is_here and other._has_begun and not self._has_begun else self
 
     @property
     def _has_begun(self) -> bool:

@@ -80,6 +80,11 @@ def memory_of(device: torch.device) -> int:
     return usable_memory()
 
 
+def onednn_takes(precision: str) -> bool:
+    """Whether oneDNN has dense products in this precision on this processor: those in bf16 need AVX-512, or instructions that came later."""
+    return precision != "bf16" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def check_threads(threads: int) -> None:
     """Refuse a number of CPU threads that this machine cannot serve.
 
