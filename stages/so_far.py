@@ -62,7 +62,7 @@ def _epochs(outcome: Outcome) -> int:
 def _write(model: ModelRun, outcomes: list[Outcome], here: set[int]) -> None:
     settings, key = model.settings, model.key
     finished = settings.folders.checkpoints / key / FINISHED
-    if finished.exists():
+    if here and finished.exists():
         shutil.rmtree(finished)  # its weights were just replaced
     record, provenance = model.record(outcomes), model.provenance(outcomes)
     write_record(settings.folders.runs / key, record, provenance)
