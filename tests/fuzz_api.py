@@ -20,6 +20,7 @@ from tests.fuzz_mistakes import hostile
 from tests.fuzzing import Hangs, in_time
 
 CALL_HANGS_AFTER = 10  # seconds of computing; a call takes milliseconds
+PRECISIONS = (torch.float32, torch.bfloat16, torch.float64)  # the kernels are compiled for each
 
 
 @dataclass
@@ -50,10 +51,15 @@ def fire_at(name: str, count: int, seed: int = 0) -> Findings:
 
 
 def _compile(call: Call) -> None:
-    """Let what the first call imports and compiles be done before time is taken."""
-    with suppress(ValueError):  # load_network: there is no file
-        call.call(**call.arguments())
+    """Let what the first call in each precision imports and compiles be done before time is taken: a slow processor computes 10 s."""
+    for precision in PRECISIONS:
+        with suppress(Exception):  # what goes wrong here goes wrong under fire, too, where it is told
+            call.call(**{name: _in_precision(value, precision) for name, value in call.arguments().items()})
     torch.optim.AdamW(network().parameters())
+
+
+def _in_precision(value: object, precision: torch.dtype) -> object:
+    return value.to(precision) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
 
 def _end(call: Call, arguments: dict[str, Any], replaced: list[str]) -> tuple[str, str]:

@@ -6,10 +6,12 @@ import shutil
 import signal
 import tempfile
 import time
-from contextlib import chdir, suppress
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from unittest.mock import patch
 
 from ray.cluster_utils import Cluster
 
@@ -30,6 +32,7 @@ class Nodes:
     def __init__(self, chance: random.Random | None = None, head_cores: int = 1) -> None:
         self._chance, self._head_cores = chance or random.Random(0), head_cores
         self.folder = Path(tempfile.mkdtemp(prefix="nodes-", dir="/tmp"))  # a socket's path is short
+        (self.folder / "ray").mkdir()
 
     def __enter__(self) -> Self:
         self.start()
@@ -41,7 +44,7 @@ class Nodes:
 
     def start(self, more: int = 2) -> None:
         """Start the head and some nodes."""
-        with chdir(self.folder):
+        with self._at_home():
             arguments = {"num_cpus": self._head_cores, "temp_dir": str(self.folder), "env_vars": {"PYTHONPATH": str(ROOT)}}
             self._cluster = Cluster(initialize_head=True, head_node_args=arguments)
             self.address = self._cluster.address
@@ -50,7 +53,7 @@ class Nodes:
 
     def add(self, path: str = str(ROOT)) -> Any:
         """Add a node that finds the project on this path."""
-        with chdir(self.folder):
+        with self._at_home():
             return self._cluster.add_node(num_cpus=1, env_vars={"PYTHONPATH": path})
 
     @property
@@ -98,7 +101,14 @@ class Nodes:
 
     def stop(self) -> None:
         """End all nodes, and what Ray leaves of one whose plug was pulled: with a real one it would be gone."""
-        self._cluster.shutdown()
+        with self._at_home():
+            self._cluster.shutdown()
         for pid in processes_of(self.folder):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    @contextmanager
+    def _at_home(self) -> Iterator[None]:
+        """Ray notes the head's address in one file for the whole machine, in a folder that nobody may have made, unless told where."""
+        with chdir(self.folder), patch.dict(os.environ, {"RAY_TMPDIR": str(self.folder)}):
+            yield
