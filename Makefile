@@ -64,7 +64,7 @@ test: lint ## check format, lint and types, and run the fast tests
 	$(PYTEST) -m "not slow"
 
 test-slow: $(READY) ## run the slow tests: real kills, real servers, a real browser
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow --durations=25
 
 test-all: test test-slow ## run both
 

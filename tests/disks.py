@@ -1,6 +1,8 @@
-"""Small disks, to fill them."""
+"""Disks that are small, full, or hold no large file."""
 
+import errno
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -40,3 +42,20 @@ def fill(folder: Path, room: int) -> Path:
         free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
         file.write(bytes(max(free - room, 0)))
     return filler
+
+
+def limit(size: int) -> None:
+    """Let no file grow beyond this: what a quota or an old file system does, without a disk of one's own."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def fill_at(name: str) -> None:
+    """A disk that turns out to be full when a file of this name is to reach it."""
+    reach = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if name in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        reach(descriptor)
+
+    os.fsync = fsync

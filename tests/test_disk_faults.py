@@ -1,8 +1,6 @@
 """A disk that is full or read-only: one message that names the file, nothing half written, and the same command goes on later."""
 
-import errno
 import os
-import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import Mount, fill, small_disks
+from tests.disks import Mount, fill, fill_at, limit, small_disks
 from tests.faulty_server import ranged, serving
 from tests.killing import CHECKPOINT, nothing, run
 from tests.project import MODEL, Project
@@ -198,11 +196,6 @@ def test_a_read_only_project(project: Project, whole: Project, mount: Mount) -> 
     assert project.results() == whole.results()
 
 
-def limit(size: int) -> None:
-    """Let no file grow beyond this: what a quota or an old file system does, without a disk of one's own."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 @pytest.mark.parametrize(
     ("command", "named"),
     [(DOWNLOAD, "data/raw/digits/train-images-idx3-ubyte"), (PREPROCESS, "data/processed/digits"), (FIT, f".scratch/{MODEL}/")],
@@ -213,18 +206,6 @@ def test_a_file_that_may_not_grow(project: Project, whole: Project, command: tup
     check(project, whole)
     run(project.folder, *command)
     check_done(project, whole, command)
-
-
-def fill_at(name: str) -> None:
-    """A disk that turns out to be full when a file of this name is to reach it."""
-    reach = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        if name in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        reach(descriptor)
-
-    os.fsync = fsync
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from tsslbp.figures.canvas import BLUE, DOTS_PER_INCH, WIDTH_INCHES
 from tsslbp.figures.confusion import confusion_matrix
 from tsslbp.figures.curves import firing_curves, layer_names, learning_curves, training_curves
 from tsslbp.figures.forest import Line, forest
-from tsslbp.figures.raster import SAMPLE, Raster, draw_raster, sample
 from tsslbp.report.gallery import ablation, comparison, draw_pictures
 from tsslbp.report.rows import make_rows
 from tsslbp.report.studies.ablation import variants
@@ -217,35 +216,3 @@ def test_one_variant_that_hardly_learns_leaves_room_for_the_others(found, drawn)
 
 def test_failed_training_is_in_the_picture(found):
     assert "no warm-up training fails (1 of 2 seeds)" in ablation("fashion-mlp", found).alt
-
-
-def shown_raster(neurons):
-    rng = np.random.default_rng(0)
-    events = np.zeros(200, dtype=[("x", "u1"), ("y", "u1"), ("p", "u1"), ("t", "i4")])
-    events["t"], events["x"], events["p"] = np.sort(rng.integers(0, 290_000, 200)), rng.integers(0, 34, 200), rng.integers(0, 2, 200)
-    early = events[events["t"] < 87_000]
-    binned = np.unique(np.stack([early["t"] // 3000, early["p"], early["y"], early["x"]], axis=1), axis=0)
-    return Raster(events, events[:150], binned, {"1": rng.random((30, neurons)) < 0.036}, 3000, "N-MNIST, n = 1, commit abc.")
-
-
-def test_the_raster_shows_the_time_that_the_network_sees(drawn):
-    shown = shown_raster(50)
-    picture = draw_raster(shown)
-    seen = (shown.raw["t"] <= 87_000).sum()
-    assert f"first 87 ms: {seen} events, {seen} after stabilizing, {len(shown.binned)} binned" in picture.alt
-    assert f"87 ms of {shown.raw['t'].max() / 1000:.0f} ms" in picture.caption and picture.caption.endswith("N-MNIST, n = 1, commit abc.")
-
-
-def test_the_raster_of_a_large_layer_is_of_a_sample_and_not_black():
-    few, many = (pixels(draw_raster(shown_raster(neurons)))[:, :, :3] for neurons in (SAMPLE, 9216))
-    lines = slice(-560, -180)  # the layer's panel
-    shares = [float((image[lines] < 0.2).all(axis=2).mean()) for image in (few, many)]
-    assert 0.0005 < shares[1] < 0.03
-    assert shares[1] == pytest.approx(shares[0], rel=0.6)
-
-
-def test_a_sample_is_spread_over_the_whole_layer():
-    assert list(sample(10)) == list(range(10))
-    drawn = sample(9216)
-    assert len(drawn) == SAMPLE == len(set(drawn)) and (drawn[0], drawn[-1]) == (0, 9215)
-    assert np.diff(drawn).min() >= 9215 // SAMPLE
