@@ -1,9 +1,12 @@
 """Variants beside the unchanged model: what is compared with what, and which effect is called real."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.report_builders import make_run, sample_studies, study_runs
 from tsslbp.report.numbers import paired
+from tsslbp.report.statistics import Interval
 from tsslbp.report.studies.ablation import variants
 from tsslbp.report.studies.answers import ablation_answers, variant_answers
 from tsslbp.settings import SettingsError
@@ -189,6 +192,30 @@ def test_a_sentence_says_how_many_pairs_and_the_smallest_effect_that_they_could_
     )
     assert found["desired_train 0,1,0,1,1"][0] == "fashion-mlp, Fashion-MNIST: not run."
     assert "unchanged" not in found
+
+
+def test_a_difference_that_shows_early_alone_is_told_in_one_more_sentence(ablation):
+    found = ablation["fashion-mlp", "surrogate alone"]
+    ahead, behind, open_ = (replace(found.pairs.best, interval=Interval(*ends)) for ends in ((0.1, 0.3), (-0.3, -0.1), (-0.1, 0.3)))
+
+    def last_sentence(*models):
+        """Of models with a difference early and one in the end."""
+        group = [
+            replace(found, like=f"model {number}", pairs=replace(found.pairs, early=early, best=late))
+            for number, (early, late) in enumerate(models)
+        ]
+        return variant_answers(group)["surrogate alone"][-1]
+
+    nowhere = "nowhere told from the unchanged method"
+    assert last_sentence((ahead, open_), (open_, open_), (ahead, open_)) == (
+        f"By these intervals the variant is ahead on model 0, model 2 after a quarter of the epochs, and {nowhere} after all of them."
+    )
+    assert last_sentence((ahead, behind), (behind, behind)) == (
+        "By these intervals the variant is ahead on model 0 and behind on model 1 after a quarter of the epochs, "
+        "and behind on model 0, model 1 after all of them."
+    )
+    assert last_sentence((ahead, ahead), (open_, open_)).startswith("model 1, ")
+    assert last_sentence((open_, replace(ahead, interval=None))).startswith("model 0, ")
 
 
 def test_the_smallest_effect_is_where_a_shifted_difference_begins_to_be_real(studies, base):

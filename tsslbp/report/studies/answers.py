@@ -1,10 +1,10 @@
 """What an ablation found, in sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tsslbp.report.numbers import estimate, number, paired
 from tsslbp.report.rows import OLDER_CODE
-from tsslbp.report.statistics import CONFIDENCE, reach
+from tsslbp.report.statistics import CONFIDENCE, PairedDifference, reach
 from tsslbp.report.studies.ablation import EFFECTS, UNCHANGED, Pairs, Variant
 
 
@@ -32,9 +32,13 @@ def _named(variant: Variant) -> str:
 
 
 def variant_answers(found: Sequence[Variant]) -> dict[str, tuple[str, ...]]:
-    """By the name of a variant, a sentence per model: what it does to the accuracy, in how many pairs, and what they could have shown."""
+    """By the name of a variant, a sentence per model: what it does to the accuracy, in how many pairs, and what they could have shown.
+
+    One more follows where the first quarter of the epochs tells another story than all of them.
+    """
     names = dict.fromkeys(variant.name for variant in found if variant.name != UNCHANGED)
-    return {name: tuple(_sentence(variant) for variant in found if variant.name == name) for name in names}
+    groups = {name: [variant for variant in found if variant.name == name] for name in names}
+    return {name: (*map(_sentence, group), *_in_time(group)) for name, group in groups.items()}
 
 
 def _sentence(variant: Variant) -> str:
@@ -57,6 +61,30 @@ def _found(variant: Variant) -> str:
 def _course(pairs: Pairs) -> str:
     """How the difference stood earlier, and where no epoch is chosen."""
     return f"Best of the first {pairs.quarter}: {paired(pairs.early)}; after the last: {paired(pairs.last)}."
+
+
+def _in_time(found: Sequence[Variant]) -> tuple[str, ...]:
+    compared = {variant.like: variant.pairs for variant in found if variant.pairs and variant.effect != "training fails"}
+    early = {model: _side(pairs.early) for model, pairs in compared.items()}
+    late = {model: _side(pairs.best) for model, pairs in compared.items()}
+    if early == late:
+        return ()
+    return (f"By these intervals the variant is {_sides(early)} after a quarter of the epochs, and {_sides(late)} after all of them.",)
+
+
+def _side(difference: PairedDifference) -> str | None:
+    """Where the whole interval lies; None: zero is in it, or there is none."""
+    if difference.interval is None:
+        return None
+    return "ahead" if difference.interval.low > 0 else "behind" if difference.interval.high < 0 else None
+
+
+def _sides(sides: Mapping[str, str | None]) -> str:
+    groups = {side: [model for model in sides if sides[model] == side] for side in ("ahead", "behind")}
+    return (
+        " and ".join(f"{side} on {', '.join(models)}" for side, models in groups.items() if models)
+        or "nowhere told from the unchanged method"
+    )
 
 
 def caution(found: Sequence[Variant]) -> tuple[str, ...]:
