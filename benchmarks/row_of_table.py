@@ -155,7 +155,7 @@ def _epoch_seconds(settings: Settings, parallel: int, threads: int) -> list[list
     with tempfile.TemporaryDirectory(prefix="row-") as name:
         here = _in_folder(settings, Path(name), threads)
         model = ModelRun.open(here, ROW_MODEL, prepare_device(here.execution))
-        engine = LocalEngine(parallel, CoreBudget(Path(name) / "cores", parallel * threads), lambda _: None)
+        engine = LocalEngine(parallel, CoreBudget(Path(name) / "cores", range(parallel * threads)), lambda _: None)
         for event in engine.train([job_of(model, seed) for seed in range(parallel)], model.splits, lambda *_: None):
             if isinstance(event, EpochDone):
                 seconds[event.seed].append(event.seconds)

@@ -1,6 +1,7 @@
 """The engine that the settings name, for one model."""
 
 import os
+import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from tsslbp.engines.capacity import Machine, Need, seeds_at_a_time
 from tsslbp.engines.local import LocalEngine
 from tsslbp.engines.slots import CoreBudget
 from tsslbp.experiment import ModelRun
-from tsslbp.limits import usable_cores
+from tsslbp.limits import core_numbers, usable_cores
 from tsslbp.settings import Settings, SettingsError, load_settings
 
 Say = Callable[[str], None]
@@ -55,7 +56,14 @@ def _share_of_this_machine(model: ModelRun, seeds: int, say: Say) -> tuple[int, 
     at_a_time, notes = seeds_at_a_time(settings.execution, seeds, need, Machine.this())
     for note in notes:
         say(note)
-    return at_a_time, CoreBudget(_shared_scratch(settings) / "cores", max(usable_cores(), at_a_time * need.threads))
+    folder = _shared_scratch(settings) / "cores" / platform.node()  # another machine may see the same files
+    return at_a_time, CoreBudget(folder, _cores(at_a_time * need.threads))
+
+
+def _cores(wanted: int) -> list[int | str]:
+    """The cores that this process may use; where the settings ask for more at a time, as many more in name."""
+    numbers = core_numbers()
+    return [*numbers, *(f"beyond-{more}" for more in range(wanted - len(numbers)))]
 
 
 def _need(model: ModelRun) -> Need:

@@ -38,7 +38,7 @@ def open_model(folder: Path, scratch: Path) -> ModelRun:
 
 def local_engine(scratch: Path, at_a_time: int, cores: int = 2, say: Callable[[str], None] = print) -> LocalEngine:
     """A local engine with a budget of its own."""
-    return LocalEngine(at_a_time, CoreBudget(scratch / "cores", cores), say)
+    return LocalEngine(at_a_time, CoreBudget(scratch / "cores", range(cores)), say)
 
 
 def jobs_of(model: ModelRun, seeds: tuple[int, ...] = (0, 1)) -> list[Job]:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tsslbp.limits import available_memory, peak_memory, resident_memory, usable_cores, usable_memory
+from tsslbp.limits import available_memory, core_numbers, peak_memory, resident_memory, usable_cores, usable_memory
 
 MEMINFO = "MemTotal:       8000000 kB\nMemAvailable:   4000000 kB\n"
 
@@ -77,6 +77,15 @@ def test_a_quota_of_processor_time_is_so_many_cores(version_2, quota, cores):
     root, group = version_2
     write(group, **{"cpu.max": quota})
     assert usable_cores(root) == (cores or len(os.sched_getaffinity(0)))
+    assert set(core_numbers(root)) <= os.sched_getaffinity(0)
+
+
+def test_cores_have_the_numbers_that_the_system_gave_them(monkeypatch, version_2):
+    root, group = version_2
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 3, 5})
+    assert core_numbers(root) == [3, 5, 7]
+    write(group, **{"cpu.max": "200000 100000"})
+    assert core_numbers(root) == [3, 5]
 
 
 def test_control_groups_of_version_1(tmp_path):

@@ -11,16 +11,16 @@ from tsslbp.engines.slots import CoreBudget
 
 
 def test_what_is_taken_is_gone_until_it_is_given_back(tmp_path):
-    budget = CoreBudget(tmp_path, 2)
+    budget = CoreBudget(tmp_path, range(2))
     one, other = budget.take(1), budget.take(1)
     assert one and other
-    assert CoreBudget(tmp_path, 2).take(1) is None
+    assert CoreBudget(tmp_path, range(2)).take(1) is None
     one.close()
-    assert CoreBudget(tmp_path, 2).take(1) is not None
+    assert CoreBudget(tmp_path, range(2)).take(1) is not None
 
 
 def test_all_or_nothing(tmp_path):
-    budget = CoreBudget(tmp_path, 3)
+    budget = CoreBudget(tmp_path, range(3))
     two = budget.take(2)
     assert budget.take(2) is None
     one = budget.take(1)  # which the attempt before left free
@@ -29,21 +29,31 @@ def test_all_or_nothing(tmp_path):
     assert budget.take(2) is not None
 
 
-def test_who_wants_more_than_there_is_gets_all(tmp_path):
-    held = CoreBudget(tmp_path, 2).take(8)
+def test_who_was_given_other_cores_does_not_wait(tmp_path):
+    held = CoreBudget(tmp_path, [0, 1]).take(2)
+    assert CoreBudget(tmp_path, [1, 2]).take(2) is None
+    one = CoreBudget(tmp_path, [1, 2]).take(1)
     assert held
-    assert CoreBudget(tmp_path, 2).take(1) is None
+    assert one
+    assert CoreBudget(tmp_path, [2]).take(1) is None
+    assert CoreBudget(tmp_path, ["beyond-0"]).take(1) is not None
+
+
+def test_who_wants_more_than_there_is_gets_all(tmp_path):
+    held = CoreBudget(tmp_path, range(2)).take(8)
+    assert held
+    assert CoreBudget(tmp_path, range(2)).take(1) is None
     held.close()
 
 
 def test_a_killed_process_gives_back_what_it_took(tmp_path):
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom tsslbp.engines.slots import CoreBudget\n"
-        f"held = CoreBudget(Path({str(tmp_path)!r}), 2).take(2)\nprint('held', flush=True)\ntime.sleep(60)"
+        f"held = CoreBudget(Path({str(tmp_path)!r}), range(2)).take(2)\nprint('held', flush=True)\ntime.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
-    budget = CoreBudget(tmp_path, 2)
+    budget = CoreBudget(tmp_path, range(2))
     assert budget.take(1) is None
     holder.send_signal(signal.SIGKILL)
     holder.communicate()

@@ -22,9 +22,18 @@ def usable_cores(root: Path = ROOT) -> int:
     Args:
         root: where `/proc` and `/sys` lie; a test has its own.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(core_numbers(root))
+
+
+def core_numbers(root: Path = ROOT) -> list[int]:
+    """The system's numbers of these cores: who was given other cores, by `taskset` or a batch system, has other numbers.
+
+    Args:
+        root: where `/proc` and `/sys` lie; a test has its own.
+    """
+    numbers = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
     quotas = [_quota(folder) for folder in _own_groups(root)]
-    return max(1, min([cores, *(math.ceil(quota) for quota in quotas if quota is not None)]))
+    return numbers[: max(1, min((math.ceil(quota) for quota in quotas if quota is not None), default=len(numbers)))]
 
 
 def available_memory(root: Path = ROOT) -> int | None:

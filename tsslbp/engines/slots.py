@@ -1,10 +1,10 @@
-"""The cores of a machine, shared by all trainings of a project: whoever trains holds a locked file for each core that it uses.
+"""The cores of a machine, shared by all trainings of a project on it: whoever trains holds a locked file for each core that it uses.
 
 A killed process lets go of its files by itself, so that nothing has to be cleaned up.
 """
 
 import fcntl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -14,26 +14,26 @@ POLL = 0.5
 
 
 class CoreBudget:
-    """So many cores, in the form of lock files.
+    """Cores in the form of lock files.
 
     Args:
         folder: where the files lie; who shares the folder shares the cores.
-        cores: how many there are to share.
+        cores: what tells each from the others; who is given other cores waits for none of these.
     """
 
-    def __init__(self, folder: Path, cores: int) -> None:
-        self._folder, self._cores = folder, cores
+    def __init__(self, folder: Path, cores: Iterable[int | str]) -> None:
+        self._folder, self._cores = folder, list(cores)
 
     def take(self, count: int) -> ExitStack | None:
         """Take so many cores, or all that the budget has where that is less; None where others hold too many of them.
 
         Closing what is returned gives them back.
         """
-        wanted = min(count, self._cores)
+        wanted = min(count, len(self._cores))
         with self._one_at_a_time(), ExitStack() as held:
             taken = 0
-            for number in range(self._cores):
-                taken += self._lock(held, number)
+            for core in self._cores:
+                taken += self._lock(held, core)
                 if taken == wanted:
                     return held.pop_all()
         return None
@@ -46,8 +46,8 @@ class CoreBudget:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _lock(self, held: ExitStack, number: int) -> bool:
-        file: IO[str] = (self._folder / f"core-{number}.lock").open("a")
+    def _lock(self, held: ExitStack, core: int | str) -> bool:
+        file: IO[str] = (self._folder / f"core-{core}.lock").open("a")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

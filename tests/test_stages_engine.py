@@ -1,0 +1,43 @@
+"""Trainings of one project share the cores that they may use, and wait for no others."""
+
+import os
+import platform
+
+import pytest
+
+from stages.engine import open_engine
+from tests.engine_helpers import jobs_of, open_model, train
+from tsslbp.engines import Finished, Started
+
+
+class HasToWaitError(Exception):
+    """There is no core free."""
+
+
+def refuse(text: str) -> None:
+    raise HasToWaitError(text)
+
+
+def events_on(model, cores, monkeypatch):
+    """Train one seed in this process, which has been given these cores alone."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores)
+    with open_engine(model, 1, refuse) as (engine, _):
+        return train(engine, model, jobs_of(model, (0,)))
+
+
+def test_one_that_has_other_cores_does_not_wait(folder, tmp_path, monkeypatch):
+    first = events_on(open_model(folder, tmp_path), {0}, monkeypatch)
+    assert isinstance(next(first), Started)
+    with pytest.raises(HasToWaitError, match="other trainings of this project use all cores"):
+        next(events_on(open_model(folder, tmp_path), {0}, monkeypatch))
+    assert isinstance(list(events_on(open_model(folder, tmp_path), {1}, monkeypatch))[-1], Finished)
+    first.close()
+    assert isinstance(next(events_on(open_model(folder, tmp_path), {0}, monkeypatch)), Started)
+
+
+def test_one_on_another_machine_over_the_same_files_does_not_wait(folder, tmp_path, monkeypatch):
+    first = events_on(open_model(folder, tmp_path), {0}, monkeypatch)
+    next(first)
+    monkeypatch.setattr(platform, "node", lambda: "another")
+    assert isinstance(next(events_on(open_model(folder, tmp_path), {0}, monkeypatch)), Started)
+    first.close()
