@@ -1,14 +1,12 @@
 """Variants beside the unchanged model: what is compared with what, and which effect is called real."""
 
-from dataclasses import replace
-
 import pytest
 
 from tests.report_builders import make_run, sample_studies, study_runs
-from tsslbp.report.numbers import paired
-from tsslbp.report.statistics import Interval
+from tsslbp.report.statistics import HALF_UNIT
 from tsslbp.report.studies.ablation import variants
-from tsslbp.report.studies.answers import ablation_answers, variant_answers
+from tsslbp.report.studies.answers import ablation_answers
+from tsslbp.report.studies.variants import longest
 from tsslbp.settings import SettingsError
 
 
@@ -33,22 +31,12 @@ def test_differences_are_of_the_same_seeds_to_the_unchanged_model(ablation, stud
 def test_an_effect_is_real_where_its_interval_excludes_zero(ablation):
     for variant in ablation.values():
         if variant.difference is not None and variant.difference.interval is not None:
-            low, high = variant.difference.interval.low, variant.difference.interval.high
-            assert (variant.effect == "real") == (low > 0 or high < 0)
+            assert (variant.effect == "real") == (variant.difference.interval.side is not None)
     assert ablation["fashion-mlp", "surrogate alone"].effect == "real"
     assert ablation["fashion-mlp", "no intra-neuron term"].effect == "not shown"
     assert ablation["fashion-mlp", "unchanged"].effect == "unchanged"
     assert ablation["mnist-cnn", "no warm-up"].effect == "not run"
     assert ablation["fashion-mlp", "desired_train 0,1,0,1,1"].difference is None
-
-
-def test_two_pairs_have_a_wide_interval_and_the_report_says_so(ablation):
-    interval = ablation["mnist-cnn", "surrogate alone"].difference.interval
-    values = ablation["mnist-cnn", "surrogate alone"].difference.values
-    assert interval.high - interval.low == pytest.approx(12.706 * abs(values[0] - values[1]), rel=1e-4)
-    caution = ablation_answers(tuple(ablation.values()))[-1]
-    assert "12.7 standard errors with 2, 2.8 standard errors with 5" in caution
-    assert "Of 5 intervals of 95 % about 0.2" in caution or "Of 5 intervals of 95 % about 0.3" in caution
 
 
 def test_a_longer_run_has_no_more_epochs_to_choose_from(studies, base):
@@ -177,47 +165,6 @@ def test_an_ablation_has_one_unchanged_model(studies, base):
         variants(studies["ablation"].model_copy(update={"models": models}), {}, base, {})
 
 
-def test_a_sentence_says_how_many_pairs_and_the_smallest_effect_that_they_could_have_shown(ablation):
-    found = variant_answers(tuple(ablation.values()))
-    intra = ablation["fashion-mlp", "no intra-neuron term"]
-    interval = intra.difference.interval
-    assert found["no intra-neuron term"][0] == (
-        f"fashion-mlp, Fashion-MNIST: {paired(intra.difference)} points, 5 pairs of seeds, 15 epochs: not shown; these pairs could show an "
-        f"effect of {(interval.high - interval.low) / 2:.2f} or more. Best of the first 3: {paired(intra.pairs.early)}; after the last: "
-        f"{paired(intra.pairs.last)}."
-    )
-    assert (
-        "5 pairs of seeds" in found["surrogate alone"][0]
-        and ": real; these pairs could show an effect of 0." in found["surrogate alone"][0]
-    )
-    assert found["desired_train 0,1,0,1,1"][0] == "fashion-mlp, Fashion-MNIST: not run."
-    assert "unchanged" not in found
-
-
-def test_a_difference_that_shows_early_alone_is_told_in_one_more_sentence(ablation):
-    found = ablation["fashion-mlp", "surrogate alone"]
-    ahead, behind, open_ = (replace(found.pairs.best, interval=Interval(*ends)) for ends in ((0.1, 0.3), (-0.3, -0.1), (-0.1, 0.3)))
-
-    def last_sentence(*models):
-        """Of models with a difference early and one in the end."""
-        group = [
-            replace(found, like=f"model {number}", pairs=replace(found.pairs, early=early, best=late))
-            for number, (early, late) in enumerate(models)
-        ]
-        return variant_answers(group)["surrogate alone"][-1]
-
-    nowhere = "nowhere told from the unchanged method"
-    assert last_sentence((ahead, open_), (open_, open_), (ahead, open_)) == (
-        f"By these intervals the variant is ahead on model 0, model 2 after a quarter of the epochs, and {nowhere} after all of them."
-    )
-    assert last_sentence((ahead, behind), (behind, behind)) == (
-        "By these intervals the variant is ahead on model 0 and behind on model 1 after a quarter of the epochs, "
-        "and behind on model 0, model 1 after all of them."
-    )
-    assert last_sentence((ahead, ahead), (open_, open_)).startswith("model 1, ")
-    assert last_sentence((open_, replace(ahead, interval=None))).startswith("model 0, ")
-
-
 def test_the_smallest_effect_is_where_a_shifted_difference_begins_to_be_real(studies, base):
     """Adding a constant to every pair moves the interval and leaves its width: half of that is the border."""
     study = studies["ablation"]
@@ -225,7 +172,7 @@ def test_the_smallest_effect_is_where_a_shifted_difference_begins_to_be_real(stu
     first = _surrogate(study, base, own, reference)
     half = first.difference.interval.half_width
     for beyond, effect in ((-1e-6, "not shown"), (1e-6, "real")):
-        shift = half - first.difference.mean + beyond
+        shift = half - first.difference.mean + HALF_UNIT + beyond
         seeds = tuple(
             seed.model_copy(
                 update={"history": tuple(epoch.model_copy(update={"test_accuracy": epoch.test_accuracy + shift}) for epoch in seed.history)}
@@ -234,6 +181,25 @@ def test_the_smallest_effect_is_where_a_shifted_difference_begins_to_be_real(stu
         )
         moved = own[0].model_copy(update={"seeds": seeds}), own[1]
         assert _surrogate(study, base, moved, reference).effect == effect
+
+
+def test_a_longer_run_of_the_same_training_in_another_study_is_taken_in_place_of_a_short_one(studies, base):
+    ablation, recipes = studies["ablation"], studies["recipes"]
+    short = make_run(ablation, "fashion-mlp-filtered-once", epochs=15)
+    long = make_run(recipes, "fashion-mlp-filtered-once", epochs=40)
+    runs = {"fashion-mlp-filtered-once": short, "fashion-mlp-surrogate": make_run(ablation, "fashion-mlp-surrogate", epochs=15)}
+
+    def taken(run):
+        found = longest(ablation, runs, [(recipes, {"fashion-mlp-filtered-once": run})])
+        assert found["fashion-mlp-surrogate"] == runs["fashion-mlp-surrogate"]
+        return found["fashion-mlp-filtered-once"]
+
+    assert taken(long)[0].seeds == long[0].seeds
+    fewer = long[0].model_copy(update={"seeds": long[0].seeds[1:]}), long[1]
+    older = long[0].model_copy(update={"code": "0" * 64}), long[1]
+    for other in (fewer, older, make_run(recipes, "fashion-mlp-filtered-once", epochs=15)):
+        assert taken(other) == short
+    assert longest(ablation, {}, [(recipes, {"fashion-mlp-filtered-once": long})]) == {}
 
 
 def _surrogate(study, base, own, reference):

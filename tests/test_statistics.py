@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.report_builders import settings
-from tsslbp.report.statistics import check_published, compare, optimism, paired_difference, summarize, summarize_accuracies, welch_interval
+from tsslbp.report.statistics import (
+    Interval,
+    check_published,
+    compare,
+    optimism,
+    paired_difference,
+    summarize,
+    summarize_accuracies,
+    welch_interval,
+)
 from tsslbp.settings import Published
 
 accuracies = st.integers(0, 10_000).map(lambda hundredths: hundredths / 100)
@@ -151,3 +160,9 @@ def test_optimism_is_the_mean_gain_over_the_last_epoch():
     assert optimism([90.0, 92.0], [89.0, 91.5]) == pytest.approx(0.75)
     with pytest.raises(ValueError):
         optimism([90.0], [])
+
+
+@pytest.mark.parametrize(("low", "side"), [(-0.1, None), (0.004, None), (0.006, "above")])
+def test_an_end_that_is_printed_as_zero_is_not_beyond_zero(low, side):
+    assert Interval(low, 0.2).side == side
+    assert Interval(-0.2, -low).side == (side and "below")

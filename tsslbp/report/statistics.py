@@ -33,6 +33,11 @@ class Interval:
     high: float
 
     @property
+    def side(self) -> Literal["above", "below"] | None:
+        """On which side of zero it lies; None where zero is in it, or an end is printed as 0.00: less than one test image of ten thousand."""
+        return "above" if self.low >= HALF_UNIT else "below" if self.high <= -HALF_UNIT else None
+
+    @property
     def half_width(self) -> float:
         """Of an interval around a difference: the smallest difference that it would have told from zero."""
         return (self.high - self.low) / 2

@@ -39,6 +39,11 @@ class Pairs:
     early: PairedDifference
     last: PairedDifference
 
+    @property
+    def looks(self) -> tuple[PairedDifference, PairedDifference, PairedDifference]:
+        """All that is told of these pairs; each look is one more chance that an interval excludes 0 for no reason."""
+        return self.early, self.best, self.last
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -50,7 +55,7 @@ class Variant:
         row: its runs, as in the tables; `row.model` is the study's own key, `row.variant` what differs, as in params.yaml.
         pairs: what it is compared by; None where one of the two was not run.
         effect: "training fails" where a seed could not be trained to the end, whatever the others came to; "real" where the interval
-            of the best accuracy's difference excludes 0, "not shown" where it does not.
+            of the best accuracy's difference excludes 0.00, as printed, "not shown" where it does not.
         note: why the difference may be of something else.
         from_base: whether these are the base's own runs, cut to the extent of its variants.
     """
@@ -144,7 +149,7 @@ def _effect(row: ResultRow, difference: PairedDifference | None, *, is_reference
         return "unchanged"
     if difference is None or difference.interval is None:
         return "too few pairs"
-    return "real" if difference.interval.low > 0 or difference.interval.high < 0 else "not shown"
+    return "real" if difference.interval.side else "not shown"
 
 
 def _pairs(run: Run | None, reference: Run | None) -> Pairs | None:

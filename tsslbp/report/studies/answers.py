@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from tsslbp.report.numbers import estimate, number, paired
+from tsslbp.report.numbers import number, paired
 from tsslbp.report.rows import OLDER_CODE
 from tsslbp.report.statistics import CONFIDENCE, PairedDifference, reach
 from tsslbp.report.studies.ablation import EFFECTS, UNCHANGED, Pairs, Variant
+
+MANY_PAIRS = 5
+"""From here on, the interval of a few pairs that happen to agree is no longer often a very short one."""
+
+LOOKS = ("by the best of the first quarter of the epochs", "by the best of all that both ran", "after the last of these")
+"""In the order of `Pairs.looks`."""
 
 
 def ablation_answers(found: Sequence[Variant]) -> tuple[str, ...]:
@@ -27,14 +33,16 @@ def _answer(found: Sequence[Variant]) -> str:
 def _named(variant: Variant) -> str:
     if variant.effect == "training fails":
         return f"{variant.name} {variant.outcome.removeprefix('training fails ')}"
-    difference = variant.difference
-    return variant.name if difference is None else f"{variant.name} {estimate(difference.mean, difference.interval)}"
+    if variant.pairs is None:
+        return variant.name
+    age = f", {OLDER_CODE}" if variant.row.origin.is_present_code is False else ""
+    return f"{variant.name} {paired(variant.pairs.best)} ({_extent(variant.pairs)}{age})"
 
 
 def variant_answers(found: Sequence[Variant]) -> dict[str, tuple[str, ...]]:
     """By the name of a variant, a sentence per model: what it does to the accuracy, in how many pairs, and what they could have shown.
 
-    One more follows where the first quarter of the epochs tells another story than all of them.
+    One more follows where the first quarter of the epochs, all of them and the last one tell different stories.
     """
     names = dict.fromkeys(variant.name for variant in found if variant.name != UNCHANGED)
     groups = {name: [variant for variant in found if variant.name == name] for name in names}
@@ -51,11 +59,15 @@ def _found(variant: Variant) -> str:
     pairs = variant.pairs
     if pairs is None or variant.effect == "training fails":
         return variant.outcome
-    count = len(pairs.best.seeds)
-    middle = f"{paired(pairs.best)} points, {count} pair{'s'[: count > 1]} of seeds, {pairs.epochs} epochs: {variant.effect}"
+    middle = f"{paired(pairs.best)} points, {_extent(pairs)}: {variant.effect}"
     if pairs.best.interval is None:
         return middle
     return f"{middle}; these pairs could show an effect of {number(pairs.best.interval.half_width)} or more"
+
+
+def _extent(pairs: Pairs) -> str:
+    count = len(pairs.best.seeds)
+    return f"{count} pair{'s'[: count > 1]} of seeds, {pairs.epochs} epochs"
 
 
 def _course(pairs: Pairs) -> str:
@@ -64,19 +76,25 @@ def _course(pairs: Pairs) -> str:
 
 
 def _in_time(found: Sequence[Variant]) -> tuple[str, ...]:
-    compared = {variant.like: variant.pairs for variant in found if variant.pairs and variant.effect != "training fails"}
-    early = {model: _side(pairs.early) for model, pairs in compared.items()}
-    late = {model: _side(pairs.best) for model, pairs in compared.items()}
-    if early == late:
+    """Two pairs have intervals by luck: what they say of the course of training is left to the numbers."""
+    compared = {
+        variant.like: variant.pairs.looks
+        for variant in found
+        if variant.pairs and len(variant.pairs.best.seeds) >= MANY_PAIRS and variant.effect != "training fails"
+    }
+    told: dict[str, list[str]] = {}
+    for look, when in enumerate(LOOKS):
+        told.setdefault(_sides({model: _side(looks[look]) for model, looks in compared.items()}), []).append(when)
+    if len(told) == 1:
         return ()
-    return (f"By these intervals the variant is {_sides(early)} after a quarter of the epochs, and {_sides(late)} after all of them.",)
+    parts = (f"{sides} {' and '.join(whens)}" for sides, whens in told.items())
+    return (f"By the intervals of {MANY_PAIRS} pairs or more, the variant is {'; '.join(parts)}.",)
 
 
 def _side(difference: PairedDifference) -> str | None:
     """Where the whole interval lies; None: zero is in it, or there is none."""
-    if difference.interval is None:
-        return None
-    return "ahead" if difference.interval.low > 0 else "behind" if difference.interval.high < 0 else None
+    side = difference.interval.side if difference.interval else None
+    return {"above": "ahead", "below": "behind", None: None}[side]
 
 
 def _sides(sides: Mapping[str, str | None]) -> str:
@@ -89,13 +107,13 @@ def _sides(sides: Mapping[str, str | None]) -> str:
 
 def caution(found: Sequence[Variant]) -> tuple[str, ...]:
     """How wide the intervals are, and how many of them would exclude 0 although nothing has an effect; nothing where there are none."""
-    differences = [variant.difference for variant in found if variant.difference is not None]
-    counts = sorted({len(difference.seeds) for difference in differences if difference.interval is not None})
+    looks = [look for variant in found if variant.pairs for look in variant.pairs.looks if look.interval is not None]
+    counts = sorted({len(look.seeds) for look in looks})
     if not counts:
         return ()
     widths = ", ".join(f"{reach(count):.1f} standard errors with {count}" for count in counts)
-    intervals = sum(difference.interval is not None for difference in differences)
     return (
         f"An interval reaches to either side, by the number of pairs: {widths}; with few pairs only a large effect can be shown, and “not shown” "
-        f"is not “none”. Of {intervals} intervals of {100 * CONFIDENCE:.0f} % about {(1 - CONFIDENCE) * intervals:.1f} would exclude zero by chance alone.",
+        f"is not “none”. Of {len(looks)} intervals of {100 * CONFIDENCE:.0f} %, three for each comparison, about "
+        f"{(1 - CONFIDENCE) * len(looks):.1f} would exclude zero by chance alone.",
     )

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import ResultRow
-from tsslbp.report.studies.ablation import Variant, variants
+from tsslbp.report.studies.ablation import STUDY, Variant, variants
 from tsslbp.report.studies.recipes import RecipeRow, recipe_rows
+from tsslbp.report.studies.variants import longest
 from tsslbp.settings import Settings
 
 Runs = Mapping[str, Run]
@@ -41,5 +42,13 @@ def make_studies(
     """
     return Studies(
         recipes=recipe_rows(*studies["recipes"], base, base_runs, is_present) if "recipes" in studies else (),
-        ablation=variants(*studies["ablation"], base, base_runs, is_present) if "ablation" in studies else (),
+        ablation=_ablation(studies, base, base_runs, is_present) if STUDY in studies else (),
     )
+
+
+def _ablation(
+    studies: Mapping[str, tuple[Settings, Runs]], base: Settings, base_runs: Runs, is_present: IsPresent | None
+) -> tuple[Variant, ...]:
+    settings, runs = studies[STUDY]
+    others = [study for name, study in studies.items() if name != STUDY]
+    return variants(settings, longest(settings, runs, others), base, base_runs, is_present)

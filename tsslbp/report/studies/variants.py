@@ -59,6 +59,29 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def longest(study: Settings, runs: Mapping[str, Run], others: Iterable[tuple[Settings, Mapping[str, Run]]]) -> dict[str, Run]:
+    """The runs of a study, each in place of which another study has a longer one of the very same training by that.
+
+    Two lengths of one training would otherwise give two answers to one question, and the shorter one is no more than a first look.
+    """
+    found = dict(runs)
+    for settings, theirs in others:
+        for key, run in theirs.items():
+            twin = next((own for own in study.models if study.identity(own) == settings.identity(key)), None)
+            if twin is not None and twin in found and _outdoes(run, found[twin]):
+                found[twin] = run[0].model_copy(update={"model": twin}), run[1]
+    return found
+
+
+def _outdoes(run: Run, shorter: Run) -> bool:
+    """Whether it has all seeds of another run, of the same data and code, with more epochs each."""
+    (record, _), (other, _) = run, shorter
+    epochs = {seed.seed: len(seed.history) for seed in record.seeds}
+    return (record.data.checksum, record.code) == (other.data.checksum, other.code) and all(
+        epochs.get(seed.seed, 0) > len(seed.history) for seed in other.seeds
+    )
+
+
 def cut(run: Run | None, seeds: Collection[int], epochs: int) -> Run | None:
     """The first epochs of some seeds of a run; None where none of these seeds was run.
 
