@@ -167,7 +167,7 @@ def test_comparison_tells_every_difference_and_every_n(rows):
     picture = comparison(list(rows.values()))
     assert re.search(r"mnist-cnn [−+]?0\.", picture.alt)
     assert "cifar10-cnn" not in picture.alt
-    assert "nmnist-cnn-t30 (n = 2)" in picture.caption and "commit" in picture.caption.lower()
+    assert "nmnist-cnn-t30, 2 of 5 × 12 of 100, subset (n = 2)" in picture.caption and "commit" in picture.caption.lower()
 
 
 def test_comparison_marks_what_lies_beyond_the_frame(rows, drawn):

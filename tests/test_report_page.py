@@ -87,7 +87,7 @@ def test_the_page_opens_with_what_it_is_and_the_verdicts(page, mixed):
     text = plain_text(page[page.index("<h1") : page.index("</header>")])
     assert text.startswith(f"TSSL-BP, reproduced {WHAT} Paper · Code and how to run it {extent(mixed[0])}")
     assert "○ not run: nmnist-cnn-t100, fashion-cnn, cifar10-cnn, cifar10-wide" in text
-    assert "◇ too few runs: fashion-mlp" in text and "▼ (lower): nmnist-cnn-t30" in text
+    assert "◇ too few runs: fashion-mlp" in text and "◇ too few samples: nmnist-cnn-t30" in text
     assert "runs of 2026-01-01 to 2026-01-04 · commit" in plain_text(page[page.index('<p class="kicker"') : page.index("<h1")])
 
 

@@ -8,6 +8,7 @@ from scipy import stats
 from tests.report_builders import make_run
 from tsslbp.report.rows import make_rows
 from tsslbp.report.sampling import sampling
+from tsslbp.report.statistics import Comparison
 from tsslbp.report.texts import results_csv, results_markdown
 
 counts = st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -37,16 +38,19 @@ def test_a_mean_of_networks_varies_no_more_than_right_and_wrong(shares):
 
 def test_a_row_on_a_part_of_the_test_data_shows_it_and_others_do_not(base):
     runs = {
-        "nmnist-cnn-t30": make_run(base, "nmnist-cnn-t30", plateau=95, spread=0, subset=("100 of the 10,000 test recordings",)),
+        "nmnist-cnn-t30": make_run(base, "nmnist-cnn-t30", plateau=95, spread=0.4, subset=("100 of the 10,000 test recordings",)),
         "mnist-cnn": make_run(base, "mnist-cnn"),
     }
     rows = {row.model: row for row in make_rows(base, runs)}
-    assert rows["mnist-cnn"].sampling is None and rows["nmnist-cnn-t100"].sampling is None
     row = rows["nmnist-cnn-t30"]
-    assert row.sampling == sampling(row.best.mean, 100)
+    assert row.comparison == Comparison("too few samples", row.best.mean - base.published["nmnist-cnn-t30"].mean)
+    assert not row.is_compared and row.judgement == "too few samples"
+    assert rows["mnist-cnn"].is_compared
+    assert rows["mnist-cnn"].sampling is None and rows["nmnist-cnn-t100"].sampling is None
+    assert row.sampling == sampling(row.final.mean, 100)
     low, high = row.sampling.interval.low, row.sampling.interval.high
     assert (
-        f"100 test samples: one is worth 1.00 points, and by their choice alone the mean accuracy on all samples of their kind lies in [{low:.2f}, {high:.2f}] (95 %)"
+        f"100 test samples: one is worth 1.00 points, and by their choice alone the last epoch's mean accuracy on all samples of their kind lies in [{low:.2f}, {high:.2f}] (95 %)"
         in row.note
     )
     assert f"{low:.2f}, {high:.2f}" in results_markdown(tuple(rows.values()))

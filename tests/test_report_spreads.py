@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tsslbp.report.spreads import compare_spreads
-from tsslbp.report.statistics import summarize
+from tsslbp.report.spreads import compare_spreads, least_std
+from tsslbp.report.statistics import check_published, summarize
 from tsslbp.settings import Published
 
 
@@ -58,3 +58,11 @@ def test_nothing_is_said_without_two_spreads():
     assert compare_spreads(summarize([89.6]), published(0.03)) is None
     assert compare_spreads(summarize([89.6, 89.6]), published(0.03)) is None
     assert [compare_spreads(some, published(*pair)) for pair in ((None, 5), (0.0, 5), (0.03, None), (0.03, 1))] == [None] * 4
+
+
+def test_the_least_stddev_is_where_a_published_best_becomes_possible():
+    cell = Published(mean=89.75, std=0.03, best=89.92, runs=5)
+    least = least_std(cell)
+    for std, possible in ((least - 0.006, False), (least, True)):
+        assert check_published(cell.model_copy(update={"std": std})).possible == possible
+    assert [least_std(cell.model_copy(update={"best": best})) for best in (89.80, 89.70, None)] == [None] * 3

@@ -1,7 +1,8 @@
 """Differences with their intervals, one line each: reproduced minus published, or one variant minus another."""
 
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +13,9 @@ from tsslbp.figures.canvas import BLACK, BLUE, GREY, STYLE, Picture, blank, fini
 
 SMALLEST_REACH = 0.2
 """Points: a frame is never narrower than this to either side."""
+
+NAME_LENGTH = 36
+"""Characters of a name on one line: longer ones would leave the axes too little room."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def _limit(lines: Sequence[Line]) -> float:
     """Half the width of the frame: one line that lies far off must not press all others to the line at zero."""
     drawn = [line for line in lines if line.middle is not None]
     chosen = [line for line in drawn if line.fits] or drawn
-    return 1.15 * max([SMALLEST_REACH, *(abs(end) for line in chosen for end in (line.low, line.high))])
+    return 1.15 * max([SMALLEST_REACH, *(abs(end) for line in chosen for end in (line.low, line.high, *line.dots))])
 
 
 def _draw(axes: Axes, position: int, line: Line, limit: float) -> None:
@@ -80,23 +84,33 @@ def _draw(axes: Axes, position: int, line: Line, limit: float) -> None:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
         axes.text(0, position, line.instead, ha="center", va="center", color=GREY, fontsize=9, style="italic", bbox=box)
         return
-    axes.plot(np.array(line.dots), np.full(len(line.dots), position + 0.24), ".", color=line.color, markersize=4, alpha=0.7, clip_on=True)
+    for dot in line.dots:
+        _mark(axes, position + 0.24, replace(line, marker=".", filled=True), dot, limit, 4)
     axes.plot([line.low, line.high], [position, position], color=line.color, linewidth=2.2, solid_capstyle="butt")
-    _mark(axes, position, line, line.middle, limit)
+    _mark(axes, position, line, line.middle, limit, 7.5)
 
 
-def _mark(axes: Axes, position: int, line: Line, middle: float, limit: float) -> None:
-    """The mark of an estimate, or an arrow at the edge towards one that lies beyond the frame."""
-    marker = line.marker
-    if abs(middle) > limit:
+def _mark(axes: Axes, position: float, line: Line, middle: float, limit: float, size: float) -> None:
+    """The mark of a value, or an arrow at the edge towards one that lies beyond the frame."""
+    marker, is_beyond = line.marker, abs(middle) > limit
+    if is_beyond:
         marker = "<" if middle < 0 else ">"
         middle = 0.97 * limit * float(np.sign(middle))
-    axes.plot(middle, position, marker, color=line.color, markerfacecolor=line.color if line.filled else "white", markersize=7.5)
+    axes.plot(
+        middle,
+        position,
+        marker,
+        clip_on=not is_beyond,
+        color=line.color,
+        markerfacecolor=line.color if line.filled else "white",
+        markersize=size,
+    )
 
 
 def _name_lines(axes: Axes, lines: Sequence[Line]) -> None:
     """A name and its numbers before every line, the first on top."""
-    axes.set_yticks(range(len(lines)), [f"{line.name}\n{line.numbers}".strip() for line in lines], fontsize=8.5)
+    labels = ["\n".join((*textwrap.wrap(line.name, NAME_LENGTH), line.numbers)).strip() for line in lines]
+    axes.set_yticks(range(len(lines)), labels, fontsize=8.5)
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)

@@ -31,6 +31,7 @@ MARKERS: dict[Verdict, tuple[str, str]] = {
     "consistent": ("o", BLUE),
     "higher": ("^", GREEN),
     "lower": ("v", VERMILLION),
+    "too few samples": ("D", GREY),
     "too few runs": ("D", GREY),
     "nothing published": ("", GREY),
     "not run": ("", GREY),
@@ -58,7 +59,7 @@ def draw_pictures(
 
 
 def title_of(row: ResultRow) -> str:
-    """The model's name and, so that a picture that travels alone still says it, what it lacks to the protocol."""
+    """The model's name and data, and what it lacks to the protocol: a picture may travel alone."""
     return f"{row.model}, {row.dataset_title}" + (f"\n({row.extent})" if row.departures else "")
 
 
@@ -95,10 +96,15 @@ def comparison(rows: Sequence[ResultRow], names: Sequence[str] = (), picture: st
         names: before the lines; the models' where there are none.
         picture: its name.
     """
-    lines = [_comparison_line(row, name) for row, name in zip(rows, names or [row.model for row in rows], strict=True)]
+    lines = [_comparison_line(row, name) for row, name in zip(rows, names or list(map(_name_of, rows)), strict=True)]
     told = "; ".join(f"{line.name} {line.numbers}" for line in lines if line.middle is not None) or "nothing to compare yet"
     alt = f"Reproduced minus published mean: {told}."
     return forest(lines, "Reproduced minus published mean", picture, _comparison_caption(rows, lines), alt)
+
+
+def _name_of(row: ResultRow) -> str:
+    """The model and, so that a picture that travels alone still says it, what it lacks to the protocol."""
+    return f"{row.model}, {row.extent}" if row.was_run and row.departures else row.model
 
 
 def _comparison_line(row: ResultRow, name: str) -> Line:
@@ -119,7 +125,7 @@ def _comparison_caption(rows: Sequence[ResultRow], lines: Sequence[Line]) -> str
     commits = ", ".join(dict.fromkeys(row.origin.git_commit[:10] for row in rows if row.origin.git_commit)) or "none"
     return (
         "Difference of the mean accuracies (best epoch of each run), with its 95 % Welch interval; the line at zero is the published mean. "
-        "Circle: consistent; triangle: higher or lower; diamond: too few runs for an interval; hollow: fewer seeds, epochs or data than "
+        "Circle: consistent; triangle: higher or lower; diamond: too few runs or test samples for an interval; hollow: fewer seeds, epochs or data than "
         f"the protocol has; small dots: single seeds; an arrow: beyond the frame. Data: {data}. Seeds: {counts}. Commit {commits}."
     )
 
@@ -129,7 +135,7 @@ def _recipes(found: Sequence[RecipeRow]) -> list[Picture]:
     if not any(each.row.was_run for each in found if not each.from_base):
         return []
     # A recipe may be there whole and cut to the extent of another.
-    names = [f"{each.row.model}, {each.row.recipe}, {each.row.extent or 'not run'}" for each in found]
+    names = [", ".join(filter(None, (each.row.model, each.row.recipe, each.row.extent))) for each in found]
     return [comparison([each.row for each in found], names, "recipes")]
 
 
@@ -156,7 +162,8 @@ def _ablation_line(variant: Variant) -> Line:
     if paired is None or variant.effect == "training fails":
         return Line(variant.name, "", instead=variant.outcome)
     ends = paired.interval or Interval(paired.mean, paired.mean)
-    numbers = estimate(paired.mean, paired.interval)
+    older = ", older code" if variant.row.origin.is_present_code is False else ""
+    numbers = f"{estimate(paired.mean, paired.interval)}, {len(paired.seeds)} × {variant.pairs.epochs if variant.pairs else 0}{older}"
     return Line(variant.name, numbers, paired.mean, ends.low, ends.high, paired.values, filled=variant.effect == "real")
 
 
@@ -176,6 +183,6 @@ def _ablation_caption(model: str, shown: Sequence[Variant]) -> str:
     commits = ", ".join(dict.fromkeys(row.origin.git_commit[:10] or "unknown" for row in rows))
     counts = ", ".join(f"{variant.name} (n = {len(variant.difference.seeds)})" for variant in shown if variant.difference)
     return (
-        f"Variants of {model} minus the unchanged one over as many epochs, paired by seed: mean with 95 % Student interval, filled where it excludes 0; small "
+        f"Variants of {model} minus the unchanged one over as many epochs, paired by seed, pairs × epochs beside each: mean with 95 % Student interval, filled where it excludes 0; small "
         f"dots, single seeds; an arrow: beyond the frame. Data: {data}. Pairs: {counts}. Commit {commits}."
     )

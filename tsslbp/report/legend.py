@@ -6,18 +6,22 @@ LEGEND: tuple[tuple[str, str], ...] = (
         "Reproduced",
         "for each seed the best test accuracy over its epochs, as published; then mean, sample standard deviation (n−1) and best over the "
         "seeds, and in brackets the 95 % Student interval of the mean. The interval is cut at 0 and 100, between which every accuracy "
-        "lies, so it covers the mean as often as before. The epoch is chosen on test data, so these numbers are optimistic. Where only a part "
-        "of the test data was there, “100 samples” and a second interval say what so few mean: the 95 % Wilson interval (Journal of the "
+        "lies, so it covers the mean as often as before. The epoch is chosen on test data, so these numbers are optimistic.",
+    ),
+    (
+        "Last epoch",
+        "the same after the last epoch, where nothing is chosen. “Best − last” is what the choice was worth, in points. Where only a part "
+        "of the test data was there, “100 samples” and an interval say what so few mean: the 95 % Wilson interval (Journal of the "
         "American Statistical Association 22, 1927) of the mean accuracy on all samples of their kind, as if these were drawn at random.",
     ),
-    ("Last epoch", "the same after the last epoch, where nothing is chosen. “Best − last” is what the choice was worth, in points."),
     (
         "Difference",
         "reproduced mean minus published mean, in percentage points, with its 95 % Welch interval from the numbers as printed.",
     ),
     (
         "Verdict",
-        "consistent: the interval contains zero; higher, lower: it does not; too few runs: fewer than two runs here, or no published "
+        "consistent: the interval contains zero; higher, lower: it does not; too few samples: only a part of the test data was there, of which "
+        "Welch's interval knows nothing; too few runs: fewer than two runs here, or no published "
         "mean and standard deviation to compare with; nothing published: there is no published row; not run: no seed has finished. In "
         "parentheses where the row departs from the protocol: it then compares unlike with unlike.",
     ),

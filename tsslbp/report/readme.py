@@ -20,7 +20,7 @@ TABLE = "results"
 LEGEND = (
     "Test accuracy in percent, mean ± sample stddev over seeds. Published and reproduced: best epoch of each run, chosen on test data. "
     "Difference: of the means, in points, with its 95 % Welch interval. Samples: where a part of the test data was there, the 95 % "
-    "interval that so few mean. SynOps: synaptic operations per inference. A verdict in parentheses is one on fewer seeds, epochs or data "
+    "interval that so few mean for the last epoch, which nobody chose. SynOps: synaptic operations per inference. A verdict in parentheses is one on fewer seeds, epochs or data "
     "than the protocol has."
 )
 

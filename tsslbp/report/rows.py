@@ -28,14 +28,16 @@ class ResultRow:
         variant: what differs from the published row, with values, as in params.yaml; "" where nothing does.
         seeds: seeds that finished; 0 where the model was not run.
         epochs: epochs that every finished seed ran.
+        longest: epochs of the seed that ran most.
         protocol_seeds: seeds that params.yaml asks for, or the published number of runs where that is larger.
         protocol_epochs: epochs that params.yaml asks for, or the published number where that is larger.
         bests: of each seed, the accuracy at its best epoch.
         best: over seeds, of the best test accuracy over the epochs: the published protocol.
-        sampling: what `best` says of all test data; None where it was measured on all of them.
+        sampling: what `final` says of all test data; None where it was measured on all of them.
         final: over seeds, of the test accuracy after the last epoch.
         best_minus_final: what choosing the epoch on test data was worth, in points, mean over seeds.
-        comparison: `best` beside `published`.
+        comparison: `best` beside `published`; without an interval where it was measured on a part of the test data, for Welch's knows
+            of the runs' spread alone.
         operations: per inference, see operations.py; None where the records do not say.
         departures: how the runs differ from the protocol; empty for a full reproduction.
         remarks: what else a reader of the row should know.
@@ -52,6 +54,7 @@ class ResultRow:
     variant: str
     seeds: int
     epochs: int
+    longest: int
     protocol_seeds: int
     protocol_epochs: int
     bests: tuple[float, ...]
@@ -97,7 +100,8 @@ class ResultRow:
         if not self.was_run:
             return ""
         seeds = _part(self.seeds, self.protocol_seeds)
-        epochs = _part(self.epochs, self.protocol_epochs)
+        span = f"{self.epochs}" if self.epochs == self.longest else f"{self.epochs}–{self.longest}"
+        epochs = span if self.epochs >= self.protocol_epochs else f"{span} of {self.protocol_epochs}"
         subset = ", subset" if any(departure.startswith(SUBSET) for departure in self.departures) else ""
         return f"{seeds} × {epochs}{subset}"
 
@@ -129,8 +133,10 @@ def _make_row(
     model, dataset = settings.model(key), settings.dataset_of(key)
     published = settings.published.get(key, UNPUBLISHED)
     bests = measured.bests if measured else ()
-    comparison = compare(bests, published)
     sampled = _sampling(dataset, run[0], measured) if run and measured else None
+    comparison = compare(bests, published)
+    if sampled and comparison.interval:
+        comparison = Comparison("too few samples", comparison.difference)
     origin = origin_of(run, is_present)
     asked = _asked(settings, key, published)
     return ResultRow(
@@ -145,6 +151,7 @@ def _make_row(
         variant="",
         seeds=measured.seeds if measured else 0,
         epochs=measured.epochs if measured else 0,
+        longest=measured.longest if measured else 0,
         protocol_seeds=asked[0],
         protocol_epochs=asked[1],
         bests=bests,
@@ -162,8 +169,9 @@ def _make_row(
 
 
 def _sampling(dataset: Dataset, record: ModelRecord, measured: Measured) -> Sampling | None:
+    """Of the last epoch: the best one was chosen on these very samples."""
     samples = record.data.test_samples
-    return sampling(measured.best.mean, samples) if 0 < samples < dataset.test_samples else None
+    return sampling(measured.final.mean, samples) if 0 < samples < dataset.test_samples else None
 
 
 def _asked(settings: Settings, key: str, published: Published) -> tuple[int, int]:

@@ -14,7 +14,7 @@ class Sampling:
 
     Attributes:
         samples: how many there are.
-        interval: of the mean accuracy on all samples of their kind, percent, 95 %.
+        interval: of the mean accuracy after the last epoch on all samples of their kind, percent, 95 %.
     """
 
     samples: int
@@ -26,7 +26,7 @@ class Sampling:
         low, high = self.interval.low, self.interval.high
         return (
             f"{self.samples:,} test samples: one is worth {100 / self.samples:.2f} points, and by their choice alone "
-            f"the mean accuracy on all samples of their kind lies in [{low:.2f}, {high:.2f}] (95 %)"
+            f"the last epoch's mean accuracy on all samples of their kind lies in [{low:.2f}, {high:.2f}] (95 %)"
         )
 
 
@@ -34,7 +34,7 @@ def sampling(accuracy: float, samples: int) -> Sampling:
     """The score interval of a proportion (E. B. Wilson, Journal of the American Statistical Association 22, 1927).
 
     For the mean over seeds that share the samples it is rather too wide: a mean of several networks varies from sample to sample at most
-    as much as right and wrong do. It takes the samples as drawn at random, and says nothing of the choice of the epoch.
+    as much as right and wrong do. It takes the samples as drawn at random, and the accuracy as of an epoch that was not chosen on them.
 
     Args:
         accuracy: on the samples, of one network or the mean of several, percent.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from scipy import stats
 
-from tsslbp.report.statistics import CONFIDENCE, HALF_UNIT, Interval, Summary
+from tsslbp.report.statistics import CONFIDENCE, HALF_UNIT, Interval, Summary, check_published
 from tsslbp.settings import Published
 
 Spread = Literal["like", "wider", "narrower"]
@@ -39,6 +39,14 @@ def compare_spreads(ours: Summary | None, published: Published) -> SpreadRatio |
     if ours is None or not ours.std or not std or runs is None or runs < 2:
         return None
     return SpreadRatio(ours.std / std, _interval(ours.std / std, ours.n, runs), _verdict(ours.std, ours.n, std, runs))
+
+
+def least_std(published: Published) -> float | None:
+    """The smallest stddev with which the published best can be one of the runs (Samuelson's inequality); None where the printed one is enough."""
+    check = check_published(published)
+    if check is None or check.possible or published.mean is None or published.runs is None or check.best < published.mean:
+        return None
+    return (check.best - published.mean - 2 * HALF_UNIT) * math.sqrt(published.runs) / (published.runs - 1)
 
 
 def _verdict(ours: float, n: int, std: float, runs: int) -> Spread:

@@ -15,8 +15,8 @@ from scipy import stats
 
 from tsslbp.settings import Published
 
-Verdict = Literal["consistent", "higher", "lower", "too few runs", "nothing published", "not run"]
-VERDICTS: tuple[Verdict, ...] = ("consistent", "higher", "lower", "too few runs", "nothing published", "not run")
+Verdict = Literal["consistent", "higher", "lower", "too few samples", "too few runs", "nothing published", "not run"]
+VERDICTS: tuple[Verdict, ...] = ("consistent", "higher", "lower", "too few samples", "too few runs", "nothing published", "not run")
 
 CONFIDENCE = 0.95
 HALF_UNIT = 0.005

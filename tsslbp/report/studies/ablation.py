@@ -8,6 +8,7 @@ from typing import Literal
 from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import ResultRow, make_rows
 from tsslbp.report.statistics import PairedDifference, paired_difference
+from tsslbp.report.studies.selection import Selection, selection_of
 from tsslbp.report.studies.variants import changed, cut, described, groups, shortened, variant_names
 from tsslbp.settings import Settings, SettingsError
 from tsslbp.storage.records import SeedRecord
@@ -56,7 +57,9 @@ class Variant:
         pairs: what it is compared by; None where one of the two was not run.
         effect: "training fails" where a seed could not be trained to the end, whatever the others came to; "real" where the interval
             of the best accuracy's difference excludes 0.00, as printed, "not shown" where it does not.
+        unlike: what else differs from the unchanged runs, although it should not.
         note: why the difference may be of something else.
+        selection: what choosing the epoch on test data is worth, where this variant chooses it on held-out samples.
         from_base: whether these are the base's own runs, cut to the extent of its variants.
     """
 
@@ -65,7 +68,9 @@ class Variant:
     row: ResultRow
     pairs: Pairs | None
     effect: Effect
+    unlike: tuple[str, ...]
     note: str
+    selection: Selection | None = None
     from_base: bool = False
 
     @property
@@ -135,9 +140,10 @@ def _variant(like: str, name: str, row: ResultRow, pair: tuple[Run | None, Run |
     """Args: `name` empty for the unchanged variant; `pair` its run and the unchanged one."""
     run, reference = pair
     pairs = _pairs(run, reference) if name else None
-    notes = (*row.departures, *row.remarks, *(_unlike(run, reference) if name else ()))
+    unlike = _unlike(run, reference) if pairs else ()
     effect = _effect(row, pairs.best if pairs else None, is_reference=not name)
-    return Variant(like, name or UNCHANGED, row, pairs, effect, "; ".join(notes))
+    note = "; ".join((*row.departures, *row.remarks, *unlike))
+    return Variant(like, name or UNCHANGED, row, pairs, effect, unlike, note, selection_of(run, reference) if pairs else None)
 
 
 def _effect(row: ResultRow, difference: PairedDifference | None, *, is_reference: bool) -> Effect:
@@ -172,8 +178,10 @@ def _unlike(run: Run | None, reference: Run | None) -> tuple[str, ...]:
     """What differs between two runs although it should not."""
     if run is None or reference is None:
         return ()
+    own, theirs = ({seed.seed: seed.device for seed in each[1].seeds} for each in (run, reference))
     differs = {
-        "other data than the unchanged runs": run[0].data.checksum != reference[0].data.checksum,
-        "other code than the unchanged runs": run[0].code != reference[0].code,
+        "data": run[0].data.checksum != reference[0].data.checksum,
+        "code": run[0].code != reference[0].code,
+        "processor": any(own[seed] != theirs[seed] for seed in own.keys() & theirs.keys()),
     }
-    return tuple(what for what, is_so in differs.items() if is_so)
+    return tuple(f"other {what} than the unchanged runs" for what, is_so in differs.items() if is_so)

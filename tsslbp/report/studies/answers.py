@@ -6,6 +6,7 @@ from tsslbp.report.numbers import number, paired
 from tsslbp.report.rows import OLDER_CODE
 from tsslbp.report.statistics import CONFIDENCE, PairedDifference, reach
 from tsslbp.report.studies.ablation import EFFECTS, UNCHANGED, Pairs, Variant
+from tsslbp.report.studies.selection import Selection
 
 MANY_PAIRS = 5
 """From here on, the interval of a few pairs that happen to agree is no longer often a very short one."""
@@ -50,9 +51,19 @@ def variant_answers(found: Sequence[Variant]) -> dict[str, tuple[str, ...]]:
 
 
 def _sentence(variant: Variant) -> str:
-    age = f"; {OLDER_CODE}" if variant.row.origin.is_present_code is False else ""
+    older = (OLDER_CODE,) if variant.row.origin.is_present_code is False else ()
     course = f" {_course(variant.pairs)}" if variant.pairs and variant.effect != "training fails" else ""
-    return f"{variant.like}, {variant.row.dataset_title}: {_found(variant)}{age}.{course}"
+    told = "; ".join((_found(variant), *older, *variant.unlike))
+    return f"{variant.like}, {variant.row.dataset_title}: {told}.{course}{_parts(variant.selection)}"
+
+
+def _parts(found: Selection | None) -> str:
+    if found is None:
+        return ""
+    return (
+        f" Within each of these runs, the epoch chosen on held-out samples has {paired(found.chosen)} beside the best on test data; with "
+        f"both at their best on test data, these runs have {paired(found.missing)} beside the unchanged ones."
+    )
 
 
 def _found(variant: Variant) -> str:

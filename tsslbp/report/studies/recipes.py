@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tsslbp.report.numbers import estimate, spread
+from tsslbp.report.numbers import estimate, number, spread
 from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import OLDER_CODE, ResultRow, make_rows
-from tsslbp.report.spreads import compare_spreads
+from tsslbp.report.spreads import compare_spreads, least_std
 from tsslbp.report.statistics import Verdict
 from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
-from tsslbp.settings import Settings
+from tsslbp.settings import Published, Settings
 
 STUDY = "recipes"
 COMPARED: tuple[Verdict, ...] = ("consistent", "higher", "lower")
@@ -95,13 +95,27 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
 
 def _spreads(rows: Sequence[ResultRow]) -> list[str]:
     """A sentence on how much wider than the published runs those of each recipe spread; none where nothing can be compared."""
-    ratios = {row.recipe: compare_spreads(row.best, row.published) for row in rows}
-    parts = [
+    if not rows:
+        return []
+    published, ratios = rows[0].published, _ratios(rows, rows[0].published)
+    if not ratios:
+        return []
+    said, least = [f"Spread, in published stddevs: {ratios}."], least_std(published)
+    if least is not None:
+        beside = _ratios(rows, published.model_copy(update={"std": least}))
+        said.append(
+            f"But if the published best of {number(published.best)} is right, the stddev is at least {number(least)}; in that one: {beside}."
+        )
+    return said
+
+
+def _ratios(rows: Sequence[ResultRow], published: Published) -> str:
+    ratios = {row.recipe: compare_spreads(row.best, published) for row in rows}
+    return "; ".join(
         f"{recipe} {found.ratio:.1f} [{found.interval.low:.1f}, {found.interval.high:.1f}], {found.verdict}"
         for recipe, found in ratios.items()
         if found is not None
-    ]
-    return [f"Spread, in published stddevs: {'; '.join(parts)}."] if parts else []
+    )
 
 
 def _reached(row: ResultRow) -> str:

@@ -12,7 +12,15 @@ from tsslbp.report.statistics import Comparison, Interval, Summary, Verdict
 from tsslbp.report.tables.column import BRIEF, DATA, MARKDOWN, PAGE, PAPER, READERS, Cell, Column, Table, grouped
 from tsslbp.settings import Published
 
-MARKS: dict[Verdict, str] = {"consistent": "●", "higher": "▲", "lower": "▼", "too few runs": "◇", "nothing published": "–", "not run": "○"}
+MARKS: dict[Verdict, str] = {
+    "consistent": "●",
+    "higher": "▲",
+    "lower": "▼",
+    "too few samples": "◇",
+    "too few runs": "◇",
+    "nothing published": "–",
+    "not run": "○",
+}
 WITHOUT_TERMINAL = READERS - {"terminal"}
 """Eighty columns are few."""
 WIDE = WITHOUT_TERMINAL - {"latex"}
@@ -46,12 +54,17 @@ def network_cell(row: ResultRow) -> Cell:
 
 
 def reproduced_cell(row: ResultRow) -> Cell:
-    """Mean and stddev, below them the mean's interval, the best, and the interval that few test samples mean."""
-    best, sampled = row.best, row.sampling
+    """Mean and stddev, below them the mean's interval and the best."""
+    best = row.best
     if best is None:
         return Cell(MISSING)
-    samples = (f"{sampled.samples:,} samples:", bracketed(sampled.interval)) if sampled else ()
-    return Cell(spread(best), tuple(part for part in (bracketed(best.interval), f"best {number(best.best)}", *samples) if part))
+    return Cell(spread(best), tuple(part for part in (bracketed(best.interval), f"best {number(best.best)}") if part))
+
+
+def last_epoch_cell(row: ResultRow) -> Cell:
+    """Mean and stddev after the last epoch, below them the interval that few test samples mean."""
+    sampled = row.sampling
+    return Cell(spread(row.final), (f"{sampled.samples:,} samples:", bracketed(sampled.interval)) if sampled else ())
 
 
 def published_cell(published: Published) -> Cell:
@@ -111,8 +124,9 @@ RESULTS: Columns = (
     Column("difference_high", "", lambda row: row.comparison.interval and row.comparison.interval.high, formats=DATA),
     Column("judgement", "Verdict", lambda row: row, verdict_cell, READERS),
     Column("verdict", "", lambda row: row.comparison.verdict, formats=DATA),
-    Column("published_page", "Published", lambda row: row.published, published_cell, frozenset({"html", "readme"})),
-    Column("last_epoch", "Last epoch", lambda row: row.final, _spread, frozenset({"html", "readme", "latex"})),
+    Column("published_page", "Published", lambda row: row.published, published_cell, BRIEF - {"terminal"}),
+    Column("last_epoch", "Last epoch", lambda row: row, last_epoch_cell, BRIEF - {"terminal"}),
+    Column("last_epoch_paper", "Last epoch", lambda row: row.final, _spread, frozenset({"latex"})),
     Column("final_mean", "Last epoch mean", lambda row: row.final and row.final.mean, numeral, MARKDOWN | DATA, "number"),
     Column("final_std", "Stddev", lambda row: row.final and row.final.std, numeral, MARKDOWN | DATA, "number"),
     Column(

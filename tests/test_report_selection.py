@@ -1,0 +1,57 @@
+"""What choosing the epoch on test data is worth: two parts that add up to the whole difference."""
+
+import pytest
+
+from tests.report_builders import make_run, sample_studies
+from tsslbp.report.studies.ablation import variants
+from tsslbp.report.studies.answers import variant_answers
+from tsslbp.report.studies.selection import selection_of
+
+HELD_OUT = (80.0, 95.0, 90.0)
+"""Chooses the second of three epochs."""
+
+
+@pytest.fixture
+def reference():
+    return _with_accuracies((88.0, 88.5, 89.0), held_out=False)
+
+
+@pytest.fixture
+def run():
+    return _with_accuracies((87.0, 88.0, 88.9), held_out=True)
+
+
+def _with_accuracies(accuracies, *, held_out):
+    """Three seeds with these test accuracies and a little more for each further seed."""
+    record, provenance = make_run(sample_studies()["ablation"], "fashion-mlp-2021-03", seeds=(0, 1, 2), epochs=3)
+    seeds = tuple(
+        seed.model_copy(
+            update={
+                "history": tuple(
+                    epoch.model_copy(update={"test_accuracy": test + 0.01 * seed.seed, "held_out_accuracy": chosen if held_out else None})
+                    for epoch, test, chosen in zip(seed.history, accuracies, HELD_OUT, strict=True)
+                )
+            }
+        )
+        for seed in record.seeds
+    )
+    return record.model_copy(update={"seeds": seeds}), provenance
+
+
+def test_the_parts_add_up_to_the_difference_of_the_bests(run, reference):
+    found = selection_of(run, reference)
+    assert found.chosen.mean == pytest.approx(88.0 - 88.9)
+    assert found.missing.mean == pytest.approx(88.9 - 89.0)
+
+
+def test_a_run_that_held_nothing_out_has_no_parts(run, reference):
+    assert selection_of(reference, reference) is None
+    assert selection_of(run, None) is None and selection_of(None, reference) is None
+
+
+def test_the_sentence_names_both(base, run, reference):
+    study = sample_studies()["ablation"]
+    runs = {"fashion-mlp-2021-03": reference, "fashion-mlp-surrogate": run}
+    (sentence, *_) = variant_answers(variants(study, runs, base, {}))["surrogate alone"]
+    assert "chosen on held-out samples has −0.90 beside the best on test data; with both at their best on test data" in sentence
+    assert sentence.endswith("these runs have −0.10 beside the unchanged ones.")
