@@ -12,7 +12,10 @@ from stages.conditions import departures
 from stages.published_weights import publish_weights
 from tsslbp.experiment import ModelRun, Outcome
 from tsslbp.settings import Settings
+from tsslbp.storage.checkpoints import TrainingState
+from tsslbp.storage.live_provenance import load_live
 from tsslbp.storage.record_files import FINISHED, read_record, write_record
+from tsslbp.storage.records import SeedProvenance
 
 
 def record_so_far(settings: Settings, key: str, params: Path) -> None:
@@ -34,7 +37,8 @@ def record_so_far(settings: Settings, key: str, params: Path) -> None:
         raise ValueError(_nothing(model, train))
     before = _recorded_before(settings, key)
     shorter = {seed for seed, state in states.items() if seed in before and len(state.history) < _epochs(before[seed])}
-    here = {seed: model.finished(model.started(seed), state) for seed, state in states.items() if seed not in shorter}
+    longer = {seed: state for seed, state in states.items() if seed not in shorter}
+    here = {seed: model.finished(_origin(model, seed, state, before.get(seed)), state) for seed, state in longer.items()}
     outcomes = {seed: here.get(seed) or before[seed] for seed in settings.seeds_of(key) if seed in here or seed in before}
     _write(model, list(outcomes.values()), set(here))
     for seed, outcome in outcomes.items():
@@ -53,6 +57,14 @@ def _recorded_before(settings: Settings, key: str) -> dict[int, Outcome]:
         return {}
     found = {seed.seed: seed for seed in record.seeds}
     return {run.seed: Outcome(run, found.get(run.seed)) for run in provenance.seeds}
+
+
+def _origin(model: ModelRun, seed: int, state: TrainingState, before: Outcome | None) -> SeedProvenance:
+    """How the epochs of a seed came about. Whoever records them need not have trained them, so nothing is said of this process."""
+    noted = load_live(model.live_provenance(seed), warn)
+    if noted is None and before is not None and before.provenance.seconds == state.seconds:
+        return before.provenance  # of the same epochs: no two trainings take equally long
+    return noted or model.unknown_start(seed, state)
 
 
 def _epochs(outcome: Outcome) -> int:

@@ -6,11 +6,10 @@ import pytest
 
 from tests.in_process import prepare, printed_by, train
 from tests.project import MODEL, Project
+from tests.row_parts import EPOCHS, RUNS, fit, record_so_far
 from tsslbp.storage.record_files import read_record, write_record
 from tsslbp.storage.records import Provenance
 
-EPOCHS = 6
-RUNS = f"reports/runs/{MODEL}"
 ELSEWHERE = "as recorded before on cpu, another machine's"
 
 
@@ -46,18 +45,6 @@ def elsewhere(project, trained):
 
     write()
     return project, record, runs, write
-
-
-def record_so_far(project, code=0):
-    return printed_by(project.folder, "train", "--model", MODEL, "--so-far", code=code)
-
-
-def fit(project, *seeds, epochs=EPOCHS, code=0):
-    """Train these seeds for so many epochs; returns what was printed."""
-    project.change(f"epochs: {EPOCHS}", f"epochs: {epochs}")
-    printed = printed_by(project.folder, "fit", "--model", MODEL, "--seeds", *map(str, seeds), code=code)
-    project.change(f"epochs: {epochs}", f"epochs: {EPOCHS}")
-    return printed
 
 
 def trained_here(project, trained, *seeds):
