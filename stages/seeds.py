@@ -141,7 +141,8 @@ class _Driver:
 
     def _fail(self, event: Failed) -> None:
         model, seed = self._model, event.seed
-        self.outcomes[seed] = model.failed(self._started[seed], event.reason, model.state(seed))
+        outcome = self.outcomes[seed] = model.failed(self._started[seed], event.reason, model.state(seed))
+        save_live(model.live_provenance(seed), outcome.provenance)  # or the epochs before would pass for a training that goes well
         self._display.end(seed)
         self._warn(f"{model.key} seed {seed} FAILED: {event.reason}. The other seeds go on")
         self._log.fail(self._who(seed), event.reason)

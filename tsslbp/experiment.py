@@ -203,7 +203,7 @@ class ModelRun:
             best_weights_sha256=checksum(self.weights_path(seed, "best"), "sha256"),
             final_weights_sha256=checksum(self.weights_path(seed, "final"), "sha256"),
         )
-        return Outcome(provenance.model_copy(update={"seconds": state.seconds}), record)
+        return Outcome(provenance.model_copy(update={"failed": None, "seconds": state.seconds}), record)
 
     @staticmethod
     def failed(provenance: SeedProvenance, message: str, state: TrainingState | None) -> Outcome:

@@ -1,7 +1,8 @@
 """The provenance of a seed beside its live checkpoint, for as long as it may go on: when, where and with what its epochs were trained.
 
 A checkpoint may change hands: another process, machine or commit goes on from it. What the first one knew of itself is gone then, and
-whoever looks at the checkpoint later may have trained none of it. So the driver notes it here when a seed begins, and adds to it.
+whoever looks at the checkpoint later may have trained none of it. So the driver notes it here when a seed begins, and adds to it; when
+the seed fails, also how and after how many epochs.
 """
 
 from collections.abc import Callable
