@@ -83,11 +83,10 @@ def _fit(settings: Settings, key: str, params: Path, seeds: tuple[int, ...]) -> 
             f"{key}: changed while it was trained: {'; '.join(changed)}. Nothing is published, for DVC would file it under what is there now. "
             "The finished epochs are kept: with the old state again the same command goes on from them, with the new one it trains anew"
         )
-    _say_failure(settings, key, params, outcomes)
+    publish = f"`python -m stages.train --params {params} --model {key}{'' if whole else ' --so-far'}`"
+    _say_failure(settings, key, publish, outcomes)
     if not whole:
-        print(
-            f"{key}: `python -m stages.train --params {params} --model {key} --so-far` records the seeds {_listed(seeds)} beside the others"
-        )
+        print(f"{key}: {publish} records the seeds {_listed(seeds)} beside the others")
 
 
 def _log_model(model: "ModelRun", outcomes: "list[Outcome]", log: "LiveLog", context: "ModelContext") -> None:
@@ -102,15 +101,13 @@ def _log_model(model: "ModelRun", outcomes: "list[Outcome]", log: "LiveLog", con
     log.fail(tracked_run(record, first.seed, model.run_id(first.seed), first, context).parent(), f"every seed failed: {first.failed}")
 
 
-def _say_failure(settings: Settings, key: str, params: Path, outcomes: "list[Outcome]") -> None:
+def _say_failure(settings: Settings, key: str, publish: str, outcomes: "list[Outcome]") -> None:
     """Raise a ValueError where every seed failed; of a study's variant that is a finding, and the study goes on."""
     if any(outcome.record for outcome in outcomes):
         return
     message = f"{key}: every seed failed; the messages above say how"
     if settings.base is None:
-        raise ValueError(
-            f"{message}. What was published before is as it was; `python -m stages.train --params {params} --model {key}` publishes the failure"
-        )
+        raise ValueError(f"{message}. What was published before is as it was; {publish} publishes the failure")
     warn(message)
 
 

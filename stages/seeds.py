@@ -1,7 +1,7 @@
 """Seeds of a model, on the engine that the settings name: this is the driver, which alone writes files and the log."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -10,6 +10,7 @@ from stages.display import TrainingDisplay
 from stages.engine import Say, open_engine
 from tsslbp.engines import EpochDone, Event, Failed, Finished, Job, Lost, Started
 from tsslbp.experiment import ModelRun, Outcome, processed_folder
+from tsslbp.storage.live_provenance import joined, load_live, save_live
 from tsslbp.storage.record_files import FINISHED
 from tsslbp.storage.records import SeedProvenance
 from tsslbp.tracking import LiveLog, ModelContext, TrackedRun, tracked_run
@@ -35,14 +36,15 @@ def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say,
     """
     left = {seed: model.model.epochs - _complete_epochs(model, seed) for seed in seeds}
     todo = [seed for seed in seeds if left[seed]]
+    # What is noted beside no checkpoint, or beside one that is not gone on from, is of other epochs than those to come.
+    noted = {seed: load_live(model.live_provenance(seed), warn) for seed in seeds if left[seed] < model.model.epochs}
     with (
         open_engine(model, len(todo), warn) as (engine, at_a_time),
         TrainingDisplay(model.key, model.model.epochs, model.splits.train.samples, left, at_a_time) as display,
     ):
-        driver = _Driver(model, partial(tracked_run, context=context), log, display, warn)
+        driver = _Driver(model, partial(tracked_run, context=context), log, display, warn, noted)
         for seed in (seed for seed in seeds if not left[seed]):
-            driver.handle(Started(seed, model.device_name))
-            driver.handle(Finished(seed))
+            driver.finish_again(seed)
         with closing(engine.train([job_of(model, seed) for seed in todo], model.splits, display.batch)) as events:
             for event in events:
                 driver.handle(event)
@@ -69,8 +71,17 @@ def job_of(model: ModelRun, seed: int) -> Job:
 class _Driver:
     """Writes what an engine's events come to: weights, log, and lines on the screen."""
 
-    def __init__(self, model: ModelRun, tracked: Callable[..., TrackedRun], log: LiveLog, display: TrainingDisplay, warn: Say) -> None:
-        self._model, self._tracked, self._log, self._display, self._warn = model, tracked, log, display, warn
+    def __init__(
+        self,
+        model: ModelRun,
+        tracked: Callable[..., TrackedRun],
+        log: LiveLog,
+        display: TrainingDisplay,
+        warn: Say,
+        noted: Mapping[int, SeedProvenance | None],
+    ) -> None:
+        """`noted`: the provenance of the seeds that have complete epochs, as far as it is known."""
+        self._model, self._tracked, self._log, self._display, self._warn, self._noted = model, tracked, log, display, warn, noted
         self._started: dict[int, SeedProvenance] = {}
         self.outcomes: dict[int, Outcome] = {}
 
@@ -89,13 +100,25 @@ class _Driver:
                 self._display.rest(event.seed)
                 self._warn(f"{self._model.key}: {event.message}")
 
+    def finish_again(self, seed: int) -> None:
+        """Write what a seed came to whose last epoch was complete before: nothing is trained here, so this process is no part of it."""
+        state = self._model.state(seed)
+        assert state is not None
+        self._begin(seed, self._noted[seed] or self._model.unknown_start(seed, state))
+        self._finish(seed)
+
     def _start(self, event: Started) -> None:
-        before = self._started.get(event.seed)
-        if before is None:
-            self._started[event.seed] = self._model.started(event.seed, event.device)
-            self._log.start(self._who(event.seed))
-        elif event.device not in before.device:  # it goes on elsewhere
-            self._started[event.seed] = before.model_copy(update={"device": f"{before.device}; then {event.device}"})
+        seed, now = event.seed, self._model.started(event.seed, event.device)
+        before = self._started.get(seed) or self._noted.get(seed)
+        provenance = joined(before, now) if before else now
+        save_live(self._model.live_provenance(seed), provenance)
+        self._begin(seed, provenance)
+
+    def _begin(self, seed: int, provenance: SeedProvenance) -> None:
+        is_new = seed not in self._started
+        self._started[seed] = provenance
+        if is_new:
+            self._log.start(self._who(seed))
 
     def _who(self, seed: int) -> TrackedRun:
         return self._tracked(self._model.record(), seed, self._model.run_id(seed), self._started[seed])
@@ -118,7 +141,8 @@ class _Driver:
 
     def _fail(self, event: Failed) -> None:
         model, seed = self._model, event.seed
-        self.outcomes[seed] = model.failed(self._started[seed], event.reason, model.state(seed))
+        outcome = self.outcomes[seed] = model.failed(self._started[seed], event.reason, model.state(seed))
+        save_live(model.live_provenance(seed), outcome.provenance)  # or the epochs before would pass for a training that goes well
         self._display.end(seed)
         self._warn(f"{model.key} seed {seed} FAILED: {event.reason}. The other seeds go on")
         self._log.fail(self._who(seed), event.reason)

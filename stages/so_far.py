@@ -12,29 +12,33 @@ from stages.conditions import departures
 from stages.published_weights import publish_weights
 from tsslbp.experiment import ModelRun, Outcome
 from tsslbp.settings import Settings
+from tsslbp.storage.checkpoints import TrainingState
+from tsslbp.storage.live_provenance import load_live
 from tsslbp.storage.record_files import FINISHED, read_record, write_record
+from tsslbp.storage.records import SeedProvenance
 
 
 def record_so_far(settings: Settings, key: str, params: Path) -> None:
     """Write the record of an interrupted training, so that the report can show it as what it is: so many seeds, so many epochs.
 
-    A seed that was recorded before with the same settings, data and code stays, unless as many of its epochs are complete here.
-    Training goes on from the checkpoints all the same.
+    A seed that was recorded before with the same settings, data and code stays, unless as many of its epochs are complete here; one that
+    failed stays unless more are, or it failed here, too. Training goes on from the checkpoints all the same.
 
     Raises:
-        ValueError: no epoch is complete here, or a checkpoint or the record from before is damaged.
+        ValueError: no epoch is complete here and no seed failed, or a checkpoint or the record from before is damaged.
         WriteError: a file cannot be written.
     """
     from tsslbp.method.numerics import prepare_device
 
     train = stage_name("train", params, key)
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
-    states = {seed: state for seed in settings.seeds_of(key) if (state := model.state(seed)) is not None}
-    if not states:
+    found = {seed: one for seed in settings.seeds_of(key) if (one := _found_here(model, seed)) is not None}
+    if not found:
         raise ValueError(_nothing(model, train))
     before = _recorded_before(settings, key)
-    shorter = {seed for seed, state in states.items() if seed in before and len(state.history) < _epochs(before[seed])}
-    here = {seed: model.finished(model.started(seed), state) for seed, state in states.items() if seed not in shorter}
+    origins = {seed: _origin(model, seed, *one, before.get(seed)) for seed, one in found.items()}
+    gone_on = [seed for seed, origin in origins.items() if seed not in before or _goes_beyond(origin, before[seed])]
+    here = {seed: _outcome(model, found[seed][0], origins[seed]) for seed in gone_on}
     outcomes = {seed: here.get(seed) or before[seed] for seed in settings.seeds_of(key) if seed in here or seed in before}
     _write(model, list(outcomes.values()), set(here))
     for seed, outcome in outcomes.items():
@@ -55,18 +59,50 @@ def _recorded_before(settings: Settings, key: str) -> dict[int, Outcome]:
     return {run.seed: Outcome(run, found.get(run.seed)) for run in provenance.seeds}
 
 
-def _epochs(outcome: Outcome) -> int:
-    return len(outcome.record.history) if outcome.record else 0
+def _found_here(model: ModelRun, seed: int) -> tuple[TrainingState | None, SeedProvenance | None] | None:
+    """The complete epochs of a seed and what is noted of them; None where there are none, unless it failed in its first."""
+    state, noted = model.state(seed), load_live(model.live_provenance(seed), warn)
+    failed_at_once = noted is not None and noted.failed is not None and not noted.seconds
+    return (state, noted) if state is not None or failed_at_once else None
+
+
+def _origin(
+    model: ModelRun, seed: int, state: TrainingState | None, noted: SeedProvenance | None, before: Outcome | None
+) -> SeedProvenance:
+    """How the epochs of a seed came about. Whoever records them need not have trained them, so nothing is said of this process."""
+    if state is None:
+        assert noted is not None
+        return noted
+    if noted is None and before is not None and before.provenance.seconds == state.seconds:
+        return before.provenance  # of the same epochs: no two trainings take equally long
+    origin = noted or model.unknown_start(seed, state)
+    done = len(state.seconds)
+    # A failure counts until the seed gets past it, which one that is tried again and interrupted has not, or needs no such epoch any more.
+    failed = origin.failed if done <= len(origin.seconds) and done < model.model.epochs else None
+    return origin.model_copy(update={"seconds": state.seconds, "failed": failed})
+
+
+def _goes_beyond(here: SeedProvenance, before: Outcome) -> bool:
+    """Whether what a seed came to here takes the place of what is on record."""
+    if before.record is not None:
+        return len(here.seconds) >= len(before.record.history)
+    # The epochs before a failure are no training that goes well, wherever their checkpoint is.
+    return len(here.seconds) + bool(here.failed) > len(before.provenance.seconds)
+
+
+def _outcome(model: ModelRun, state: TrainingState | None, origin: SeedProvenance) -> Outcome:
+    return Outcome(origin, None) if state is None or origin.failed else model.finished(origin, state)
 
 
 def _write(model: ModelRun, outcomes: list[Outcome], here: set[int]) -> None:
     settings, key = model.settings, model.key
-    finished = settings.folders.checkpoints / key / FINISHED
-    if here and finished.exists():
-        shutil.rmtree(finished)  # its weights were just replaced
     record, provenance = model.record(outcomes), model.provenance(outcomes)
+    replaced = here & {seed.seed for seed in record.seeds}  # the weights of these were just written
+    finished = settings.folders.checkpoints / key / FINISHED
+    if replaced and finished.exists():
+        shutil.rmtree(finished)
     write_record(settings.folders.runs / key, record, provenance)
-    if record.seeds[0].seed in here and (done := publish_weights(settings, key, record, provenance)):
+    if record.seeds and record.seeds[0].seed in replaced and (done := publish_weights(settings, key, record, provenance)):
         print(done)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.report_builders import make_run
-from tsslbp.report.origin import read_runs
+from tsslbp.report.origin import origin_of, read_runs
 from tsslbp.storage.record_files import RecordError, write_record
 
 
@@ -32,3 +32,12 @@ def test_a_record_in_another_models_folder_is_refused(base, tmp_path):
     write_record(tmp_path / "fashion-mlp", *make_run(base, "mnist-cnn"))
     with pytest.raises(RecordError, match="'mnist-cnn'"):
         read_runs(base, tmp_path)
+
+
+def test_commits_and_versions_that_a_seed_went_on_with_are_named_once(base):
+    record, provenance = make_run(base, "mnist-cnn")
+    first, second = provenance.seeds[:2]
+    first = first.model_copy(update={"git_commit": "abc; then def", "versions": {"numpy": "1; then 2"}})
+    second = second.model_copy(update={"git_commit": "def", "versions": {"numpy": "2"}})
+    origin = origin_of((record, provenance.model_copy(update={"seeds": (first, second)})))
+    assert (origin.git_commit, origin.versions) == ("abc, def", "numpy 1 / 2")

@@ -1,16 +1,17 @@
 """A row in parts: an interrupted training, seeds trained alone, and a record that another machine began."""
 
 import shutil
+from unittest.mock import Mock
 
 import pytest
 
 from tests.in_process import prepare, printed_by, train
+from tests.poison import poison
 from tests.project import MODEL, Project
+from tests.row_parts import EPOCHS, RUNS, fit, record_so_far
 from tsslbp.storage.record_files import read_record, write_record
 from tsslbp.storage.records import Provenance
 
-EPOCHS = 6
-RUNS = f"reports/runs/{MODEL}"
 ELSEWHERE = "as recorded before on cpu, another machine's"
 
 
@@ -46,18 +47,6 @@ def elsewhere(project, trained):
 
     write()
     return project, record, runs, write
-
-
-def record_so_far(project, code=0):
-    return printed_by(project.folder, "train", "--model", MODEL, "--so-far", code=code)
-
-
-def fit(project, *seeds, epochs=EPOCHS, code=0):
-    """Train these seeds for so many epochs; returns what was printed."""
-    project.change(f"epochs: {EPOCHS}", f"epochs: {epochs}")
-    printed = printed_by(project.folder, "fit", "--model", MODEL, "--seeds", *map(str, seeds), code=code)
-    project.change(f"epochs: {epochs}", f"epochs: {EPOCHS}")
-    return printed
 
 
 def trained_here(project, trained, *seeds):
@@ -158,6 +147,63 @@ def test_a_seed_that_failed_elsewhere_stays_on_record(elsewhere, trained):
     again, provenance = read_record(project.folder / RUNS)
     assert again.seeds == record.seeds[:1]
     assert provenance.seeds[1].failed == "the loss became nan"
+
+
+def test_a_seed_on_record_as_failed_stays_until_it_gets_past_its_failure(elsewhere):
+    project, record, runs, write = elsewhere
+    failed = runs[0].model_copy(update={"failed": "epoch 4: the loss became nan", "seconds": runs[0].seconds[:3]})
+    write(record.seeds[1:], [failed, runs[1]])
+    fit(project, 0, epochs=3)
+    assert f"{MODEL} seed 0: FAILED: epoch 4: the loss became nan, {ELSEWHERE}" in record_so_far(project)
+    again, provenance = read_record(project.folder / RUNS)
+    assert (again.seeds, provenance.seeds[0]) == (record.seeds[1:], failed)
+    fit(project, 0)
+    record_so_far(project)
+    again, provenance = read_record(project.folder / RUNS)
+    assert again == record
+    assert provenance.seeds[0].failed is None
+
+
+def test_a_seed_on_record_gives_way_to_its_failure_here_where_that_comes_later(elsewhere, monkeypatch):
+    project, record, runs, write = elsewhere
+    with monkeypatch.context() as broken:
+        poison(broken, seed=0, epoch=3)
+        fit(project, 0, code=1)
+    assert "seed 0: 6 of 6 epochs" in record_so_far(project)
+    write([record.seeds[0].model_copy(update={"history": record.seeds[0].history[:2]}), record.seeds[1]], runs)
+    assert "seed 0: FAILED: epoch 3, " in record_so_far(project)
+    assert read_record(project.folder / RUNS)[0].seeds == record.seeds[1:]
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_seed_that_fails_when_trained_alone_is_recorded_as_failed_until_its_cause_is_gone(project, monkeypatch, epoch):
+    fit(project, 1)
+    with monkeypatch.context() as broken:
+        poison(broken, seed=0, epoch=epoch)
+        assert "--so-far` publishes the failure" in fit(project, 0, code=1)
+    record_so_far(project)
+    record, provenance = read_record(project.folder / RUNS)
+    assert [seed.seed for seed in record.seeds] == [1]
+    assert provenance.seeds[0].failed.startswith(f"epoch {epoch}, ")
+    assert len(provenance.seeds[0].seconds) == epoch - 1
+    fit(project, 0)
+    assert "FAILED" not in record_so_far(project)
+    record, provenance = read_record(project.folder / RUNS)
+    assert [len(seed.history) for seed in record.seeds] == [EPOCHS, EPOCHS]
+    assert not any(seed.failed for seed in provenance.seeds)
+
+
+def test_a_failed_seed_that_is_tried_again_and_interrupted_has_still_failed(project, monkeypatch):
+    with monkeypatch.context() as broken:
+        poison(broken, seed=0, epoch=3)
+        fit(project, 0, code=1)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("tsslbp.engines.local.train_job", Mock(side_effect=KeyboardInterrupt))
+        fit(project, 0, code=130)
+    assert "seed 0: FAILED: epoch 3, " in record_so_far(project)
+    assert read_record(project.folder / RUNS)[0].seeds == ()
+    project.change(f"epochs: {EPOCHS}", "epochs: 2")  # a shorter training is complete
+    assert "seed 0: 2 of 2 epochs" in record_so_far(project)
 
 
 def test_a_record_of_other_settings_is_named_and_written_anew(elsewhere):

@@ -8,9 +8,9 @@ import pytest
 
 from tests import in_process
 from tests.in_process import prepare, run_stage
+from tests.poison import poison
 from tests.project import MODEL, Project, results
 from tests.tracking_helpers import active_runs, history
-from tsslbp.method.batches import ImageBatches
 from tsslbp.storage.record_files import read_record
 from tsslbp.tracking import tracking_store
 
@@ -33,17 +33,6 @@ def project(prepared, tmp_path):
     copy = Project(tmp_path / "project")
     shutil.copytree(prepared.folder, copy.folder, dirs_exist_ok=True)
     return copy
-
-
-def poison(monkeypatch: pytest.MonkeyPatch, seed: int, epoch: int) -> None:
-    """The inputs of one epoch of one seed become NaN, as a broken array's would."""
-    shuffled = ImageBatches.shuffled
-
-    def poisoned(self, of_seed, of_epoch):
-        for x, labels in shuffled(self, of_seed, of_epoch):
-            yield (x * float("nan") if (of_seed, of_epoch) == (seed, epoch) else x), labels
-
-    monkeypatch.setattr(ImageBatches, "shuffled", poisoned)
 
 
 def train(project: Project, code: int = 0) -> None:
@@ -89,6 +78,7 @@ def test_a_seed_that_failed_is_made_up_for_once_its_cause_is_gone(project, prepa
         train(project)
     train(project)
     assert set(statuses(project).values()) == {"FINISHED"}
+    assert not any(seed.failed for seed in read_record(project.folder / "reports/runs" / MODEL)[1].seeds)
     whole = Project(tmp_path / "whole")
     shutil.copytree(prepared.folder, whole.folder, dirs_exist_ok=True)
     train(whole)

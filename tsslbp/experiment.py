@@ -20,7 +20,7 @@ from tsslbp.settings import Model, Settings, SettingsError, digest
 from tsslbp.storage import meaning
 from tsslbp.storage.checkpoints import TrainingState, load_state, save_weights
 from tsslbp.storage.files import checksum
-from tsslbp.storage.provenance import device_name, git_commit, library_versions
+from tsslbp.storage.provenance import UNKNOWN, device_name, git_commit, library_versions
 from tsslbp.storage.records import DataRecord, ModelRecord, Provenance, SeedProvenance, SeedRecord
 from tsslbp.system import memory_of, onednn_takes
 
@@ -137,6 +137,10 @@ class ModelRun:
         """Where the live checkpoint of a seed lies."""
         return self.settings.folders.scratch / self.key / digest(self.identity) / f"seed-{seed}.pt"
 
+    def live_provenance(self, seed: int) -> Path:
+        """Where it is noted how the epochs of a live checkpoint came about, see live_provenance.py."""
+        return self.checkpoint(seed).with_suffix(".json")
+
     def weights_path(self, seed: int, which: str) -> Path:
         """Where the "best" or "final" weights of a seed go."""
         return self.settings.folders.checkpoints / self.key / f"seed-{seed}-{which}.safetensors"
@@ -156,6 +160,21 @@ class ModelRun:
             threads=torch.get_num_threads(),
             products=self.products,
             versions=library_versions(),
+            seconds=(),
+        )
+
+    def unknown_start(self, seed: int, state: TrainingState) -> SeedProvenance:
+        """The provenance of a checkpoint beside which nothing is noted: what it tells itself, and nothing of this process."""
+        # It was written after its last epoch, so the seed began at least so much earlier.
+        began = self.checkpoint(seed).stat().st_mtime - sum(state.seconds)
+        return SeedProvenance(
+            seed=seed,
+            started=datetime.datetime.fromtimestamp(began, datetime.UTC).isoformat(timespec="seconds"),
+            git_commit=UNKNOWN,
+            device=f"{self.device.type}, {UNKNOWN}",
+            threads=torch.get_num_threads(),
+            products=self.products,
+            versions={"torch": library_versions()["torch"]},  # a part of the identity
             seconds=(),
         )
 
@@ -184,7 +203,7 @@ class ModelRun:
             best_weights_sha256=checksum(self.weights_path(seed, "best"), "sha256"),
             final_weights_sha256=checksum(self.weights_path(seed, "final"), "sha256"),
         )
-        return Outcome(provenance.model_copy(update={"seconds": state.seconds}), record)
+        return Outcome(provenance.model_copy(update={"failed": None, "seconds": state.seconds}), record)
 
     @staticmethod
     def failed(provenance: SeedProvenance, message: str, state: TrainingState | None) -> Outcome:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsslbp.settings import Settings
+from tsslbp.storage.live_provenance import THEN
 from tsslbp.storage.record_files import RecordError, read_record
 from tsslbp.storage.records import ModelRecord, Provenance, SeedProvenance
 
@@ -96,7 +97,7 @@ def origin_of(run: Run | None, is_present: IsPresent | None = None) -> Origin:
     finished = {seed.seed for seed in record.seeds}
     return Origin(
         data_checksum=record.data.checksum,
-        git_commit=", ".join(_distinct(seed.git_commit for seed in seeds)),
+        git_commit=", ".join(_distinct(commit for seed in seeds for commit in seed.git_commit.split(THEN))),
         device="; ".join(_distinct(_place(seed) for seed in seeds)),
         code=record.code,
         is_present_code=None if is_present is None else is_present(record, provenance),
@@ -121,7 +122,7 @@ def _versions(seeds: Iterable[SeedProvenance]) -> list[str]:
     found: dict[str, list[str]] = {}
     for seed in seeds:
         for name, version in seed.versions.items():
-            found.setdefault(name, []).append(version)
+            found.setdefault(name, []).extend(version.split(THEN))
     return [f"{name} {' / '.join(_distinct(versions))}" for name, versions in sorted(found.items())]
 
 
