@@ -61,9 +61,13 @@ def _share_of_this_machine(model: ModelRun, seeds: int, say: Say) -> tuple[int, 
 
 
 def _cores(wanted: int) -> list[int | str]:
-    """The cores that this process may use; where the settings ask for more at a time, as many more in name."""
+    """The cores that this process may use; where the settings ask for more at a time, as many more in name.
+
+    Each of these is named after a core of this process: a name that all share would make who has other cores wait.
+    """
     numbers = core_numbers()
-    return [*numbers, *(f"beyond-{more}" for more in range(wanted - len(numbers)))]
+    beyond = (divmod(more, len(numbers)) for more in range(wanted - len(numbers)))
+    return [*numbers, *(f"{numbers[place]}-beyond-{turn}" for turn, place in beyond)]
 
 
 def _need(model: ModelRun) -> Need:

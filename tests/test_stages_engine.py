@@ -4,6 +4,7 @@ import os
 import platform
 
 import pytest
+import torch
 
 from stages.engine import open_engine
 from tests.engine_helpers import jobs_of, open_model, train
@@ -15,12 +16,14 @@ class HasToWaitError(Exception):
 
 
 def refuse(text: str) -> None:
-    raise HasToWaitError(text)
+    if "waiting" in text:
+        raise HasToWaitError(text)
 
 
-def events_on(model, cores, monkeypatch):
+def events_on(model, cores, monkeypatch, threads=1):
     """Train one seed in this process, which has been given these cores alone."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     with open_engine(model, 1, refuse) as (engine, _):
         return train(engine, model, jobs_of(model, (0,)))
 
@@ -33,6 +36,17 @@ def test_one_that_has_other_cores_does_not_wait(folder, tmp_path, monkeypatch):
     assert isinstance(list(events_on(open_model(folder, tmp_path), {1}, monkeypatch))[-1], Finished)
     first.close()
     assert isinstance(next(events_on(open_model(folder, tmp_path), {0}, monkeypatch)), Started)
+
+
+def test_one_that_has_more_threads_than_cores_waits_for_its_own_cores_alone(folder, tmp_path, monkeypatch):
+    first = events_on(open_model(folder, tmp_path), {0}, monkeypatch, threads=2)
+    next(first)
+    second = events_on(open_model(folder, tmp_path), {1}, monkeypatch, threads=2)
+    assert isinstance(next(second), Started)
+    with pytest.raises(HasToWaitError):
+        next(events_on(open_model(folder, tmp_path), {0}, monkeypatch, threads=2))
+    first.close()
+    second.close()
 
 
 def test_one_on_another_machine_over_the_same_files_does_not_wait(folder, tmp_path, monkeypatch):
