@@ -57,7 +57,10 @@ def _share_of_this_machine(model: ModelRun, seeds: int, say: Say) -> tuple[int, 
     for note in notes:
         say(note)
     folder = _shared_scratch(settings) / "cores" / platform.node()  # another machine may see the same files
-    return at_a_time, CoreBudget(folder, _cores(at_a_time * need.threads))
+    budget = CoreBudget(folder, _cores(at_a_time * need.threads))
+    if seeds and not budget.counts():
+        say(f"{folder}: the file system knows no locks, so trainings do not wait for each other's cores; start one at a time")
+    return at_a_time, budget
 
 
 def _cores(wanted: int) -> list[int | str]:
