@@ -109,8 +109,8 @@ def tracking_folder(settings: Settings, params: Path) -> Path:
 
 
 def stage_name(stage: str, params: Path, key: str) -> str:
-    """What DVC calls a stage of a model: with the path of its dvc.yaml, unless that is the one in the project's root."""
-    pipeline = params.with_name("dvc.yaml")
+    """What DVC calls a stage of a model: with the path of its dvc.yaml from here, unless that is the one in the project's root."""
+    pipeline = Path(os.path.relpath(params.with_name("dvc.yaml")))
     return f"{stage}@{key}" if pipeline == Path("dvc.yaml") else f"{pipeline}:{stage}@{key}"
 
 

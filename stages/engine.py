@@ -57,13 +57,20 @@ def _share_of_this_machine(model: ModelRun, seeds: int, say: Say) -> tuple[int, 
     for note in notes:
         say(note)
     folder = _shared_scratch(settings) / "cores" / platform.node()  # another machine may see the same files
-    return at_a_time, CoreBudget(folder, _cores(at_a_time * need.threads))
+    budget = CoreBudget(folder, _cores(at_a_time * need.threads))
+    if seeds and not budget.counts():
+        say(f"{folder}: the file system knows no locks, so trainings do not wait for each other's cores; start one at a time")
+    return at_a_time, budget
 
 
 def _cores(wanted: int) -> list[int | str]:
-    """The cores that this process may use; where the settings ask for more at a time, as many more in name."""
+    """The cores that this process may use; where the settings ask for more at a time, as many more in name.
+
+    Each of these is named after a core of this process: a name that all share would make who has other cores wait.
+    """
     numbers = core_numbers()
-    return [*numbers, *(f"beyond-{more}" for more in range(wanted - len(numbers)))]
+    beyond = (divmod(more, len(numbers)) for more in range(wanted - len(numbers)))
+    return [*numbers, *(f"{numbers[place]}-beyond-{turn}" for turn, place in beyond)]
 
 
 def _need(model: ModelRun) -> Need:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, NoReturn
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -27,10 +27,12 @@ from tsslbp.tracking import Store, View, page, prepare, tracking_store
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 120.0
 STOP_SECONDS = 5.0
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+"""What asks the program to end, beside Ctrl-C; SIGHUP comes when its terminal is closed."""
 
 
 def main(settings: Settings, options: argparse.Namespace) -> None:
-    """Start the server, say where it is, and wait for Ctrl-C or SIGTERM.
+    """Start the server, say where it is, and wait for Ctrl-C, SIGTERM, or the terminal to close.
 
     Raises:
         OSError: the port is taken, or the server did not start.
@@ -42,7 +44,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         return
     address = Address(options.host, options.port)
     _check(address)
-    with suppress(KeyboardInterrupt), _terminated_as_interrupted(), tempfile.TemporaryFile("w+") as log:
+    with suppress(KeyboardInterrupt), _ended_as_interrupted(), tempfile.TemporaryFile("w+") as log:
         experiment = prepare(store, settings.experiment)
         with _server(store, address, log) as server:
             _wait_until_up(server, address, log)
@@ -77,13 +79,24 @@ class Address:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end the program as Ctrl-C does, so that it can end its processes."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_as_interrupted() -> Iterator[None]:
+    """Let these signals end the program as Ctrl-C does, so that it can end its processes; under `nohup` it outlives its terminal."""
+    before = {number: signal.getsignal(number) for number in ENDINGS}
+    for number in ENDINGS:
+        if number != signal.SIGHUP or before[number] != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    # A closing terminal sends SIGHUP, and so does the shell in it: the second must not interrupt the end of the server.
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _said(store: Store, address: Address, experiment: str) -> str:

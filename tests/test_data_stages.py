@@ -46,6 +46,24 @@ def test_digits_from_nothing_to_arrays(params, tmp_path):
     assert np.load(tmp_path / "data/processed/digits/train/images.npy").shape == (1437, 1, 28, 28)
 
 
+def test_a_link_in_place_of_the_arrays_is_refused_at_the_start_and_one_around_them_is_not(params, tmp_path):
+    elsewhere, processed = tmp_path / "elsewhere", tmp_path / "data/processed"
+    elsewhere.mkdir()
+    processed.mkdir(parents=True)
+    (processed / "digits").symlink_to(elsewhere)
+    command = ("preprocess", "--params", params, "--dataset", "digits")
+    done = stage(*command)
+    assert done.returncode == 1
+    assert f"{processed}/digits: is a symbolic link" in done.stderr
+    assert f"make {processed} a link instead" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    (processed / "digits").unlink()
+    processed.rmdir()
+    processed.symlink_to(elsewhere)
+    assert stage("download", *command[1:]).returncode == stage(*command).returncode == 0
+    assert (elsewhere / "digits/data.json").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "code", "message"),
     [

@@ -99,6 +99,24 @@ def test_control_groups_of_version_1(tmp_path):
     assert usable_memory(tmp_path) == 2000
 
 
+@pytest.mark.parametrize(("quota", "cores"), [("200000", [3, 5]), ("50000", [3]), ("-1", [3, 5, 7])])
+@pytest.mark.parametrize("around", ["", "/docker", "/docker/box"])
+def test_a_quota_of_version_1_is_so_many_cores(tmp_path, monkeypatch, quota, cores, around):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
+    write(tmp_path, proc__self__cgroup="9:cpu,cpuacct:/docker/box\n4:memory:/docker/box\n1:name=systemd:/docker/box\n")
+    group = tmp_path / f"sys/fs/cgroup/cpu,cpuacct{around}"
+    write(group, **{"cpu.cfs_quota_us": f"{quota}\n", "cpu.cfs_period_us": "100000\n"})
+    assert core_numbers(tmp_path) == cores
+
+
+def test_controllers_of_version_1_may_share_a_folder_in_another_order(tmp_path):
+    write(tmp_path, proc__self__cgroup="4:cpuacct,cpu:/batch/job\n")
+    folder = tmp_path / "sys/fs/cgroup/cpu,cpuacct"
+    write(folder / "batch/job", **{"cpu.cfs_quota_us": "100000\n", "cpu.cfs_period_us": "100000\n"})
+    (folder.parent / "cpu").symlink_to(folder.name)
+    assert usable_cores(tmp_path) == 1
+
+
 def test_the_peak_is_the_processs_own_and_not_that_of_the_one_which_started_it():
     program = "from tsslbp.limits import peak_memory; print(peak_memory())"
     before = peak_memory()

@@ -1,10 +1,14 @@
 """Cores shared by several trainings, through lock files."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
+
+import pytest
 
 from tests.project import ROOT
 from tsslbp.engines.slots import CoreBudget
@@ -43,6 +47,21 @@ def test_who_wants_more_than_there_is_gets_all(tmp_path):
     held = CoreBudget(tmp_path, range(2)).take(8)
     assert held
     assert CoreBudget(tmp_path, range(2)).take(1) is None
+    held.close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
+def test_without_locks_nobody_waits(tmp_path, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    budget = CoreBudget(tmp_path, range(2))
+    assert budget.counts()
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert not budget.counts()
+    held = budget.take(2)
+    assert held is not None
+    assert CoreBudget(tmp_path, range(2)).take(2) is not None
     held.close()
 
 

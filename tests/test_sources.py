@@ -1,9 +1,10 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
-from tests.faulty_server import serving, whole
+from tests.faulty_server import serving, status, whole
 from tests.source_builders import BODY, KEY, NAME, SUBSET, Place, make_dataset, md5
 from tsslbp.data.kinds import raw_files
 from tsslbp.data.raw_files import SourceError, combined_checksum
@@ -58,6 +59,23 @@ def test_a_wrong_mirror_is_refused_but_not_touched(place, server):
     assert place.target.read_bytes() == BODY
     assert (place.mirror / KEY / NAME).read_bytes() == b"wrong"
     assert not place.refused.exists()
+
+
+def test_a_mirror_that_cannot_be_read_is_named_and_the_next_source_tried(place, server, monkeypatch):
+    mirrored = place.mirror / KEY / NAME
+    place.put(mirrored, BODY)
+    opened = Path.open
+
+    def damaged(path, *arguments, **options):
+        if path == mirrored:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", damaged)
+    with pytest.raises(SourceError, match=rf"mirror/{KEY}/{NAME}: cannot be read \(Input/output error\)"):
+        place.fetch(server.at("/nothing", status(404)), mirror=True)
+    place.fetch(server.at("/f", whole(BODY)), mirror=True)
+    assert place.target.read_bytes() == BODY
 
 
 def test_what_was_refused_is_kept_aside(place, server):

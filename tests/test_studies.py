@@ -119,6 +119,12 @@ def test_stages_are_named_as_dvc_names_them() -> None:
     assert stage_name("train", Path("studies/recipes/params.yaml"), "a") == "studies/recipes/dvc.yaml:train@a"
 
 
+@pytest.mark.parametrize("params", ["params.yaml", "quickstart/params.yaml", "studies/recipes/params.yaml"])
+def test_a_stage_has_one_name_however_its_settings_are_typed(params: str) -> None:
+    for typed in (Path(params).absolute(), Path("studies/..") / params):
+        assert stage_name("fit", typed, "a") == stage_name("fit", Path(params), "a")
+
+
 STUDY = f"""
 base: ../../params.yaml
 experiment: small-study

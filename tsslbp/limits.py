@@ -97,16 +97,20 @@ def _own_groups(root: Path) -> Iterator[Path]:
     """The control groups of this process, its own first, then those around it: each may set a limit."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
-        top = root / "sys/fs/cgroup" / controllers  # version 2 has one tree, without a name; version 1 a tree for each controller
-        own = top / path.lstrip("/")
-        yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(top))
+        # Version 2 has one tree, without a name. Version 1 has one for each controller; where "cpuacct,cpu" share a tree, its
+        # folder may be "cpu,cpuacct", with links of the single names beside it.
+        for name in dict.fromkeys([controllers, *controllers.split(",")]):
+            top = root / "sys/fs/cgroup" / name
+            own = top / path.lstrip("/")
+            yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(top))
 
 
 def _quota(folder: Path) -> float | None:
-    """Cores of a group: `cpu.max` holds microseconds in each period, or "max"."""
+    """Cores of a group: microseconds in each period. No limit is "max" in the one file of version 2, -1 in the two of version 1."""
+    version_1 = " ".join(_read(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
     with suppress(ValueError):
-        quota, period = _read(folder / "cpu.max").split()
-        return int(quota) / int(period)
+        quota, period = map(int, (_read(folder / "cpu.max") or version_1).split())
+        return quota / period if quota > 0 else None
     return None
 
 

@@ -108,9 +108,12 @@ class _Search:
         return self._checked_or_set_aside(self.target)
 
     def _copy(self, mirrored: Path) -> str:
-        if not mirrored.is_file():
-            raise TransferError(MISSING)
-        self._checked(mirrored)
+        try:
+            if not mirrored.is_file():
+                raise TransferError(MISSING)
+            self._checked(mirrored)
+        except OSError as error:  # what cannot be written, on the other hand, no other source mends
+            raise TransferError(f"cannot be read ({error.strerror})") from None
         shutil.copyfile(mirrored, self.partial)
         return self._accept()
 

@@ -33,7 +33,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
         # Made as any new file is, and not by tempfile: the user's umask says who may read it, also while it is partial.
         with partial.open("xb") as held:
-            _lock(held.fileno())
+            lock(held.fileno())
             yield partial
             with partial.open("rb") as written:
                 os.fsync(written.fileno())
@@ -47,10 +47,18 @@ def whole_file(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def _lock(descriptor: int) -> bool:
-    """Lock a file for as long as it is open; False where another process has it, or the file system knows no locks."""
+def lock(descriptor: int, *, waits: bool = False) -> bool:
+    """Lock a file for as long as it is open.
+
+    Args:
+        descriptor: of the open file.
+        waits: wait for another process that has it.
+
+    Returns:
+        False where the file system knows no locks, and where another process has it and nobody waits.
+    """
     with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
 
@@ -59,7 +67,7 @@ def _remove_leftovers(path: Path) -> None:
     """Remove the temporary files of killed writers, which hold no lock any more; SQLite's journal of such a file goes with it."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         with suppress(OSError), leftover.open("rb+") as file:
-            if _lock(file.fileno()):
+            if lock(file.fileno()):
                 leftover.unlink()
                 leftover.with_name(f"{leftover.name}-journal").unlink(missing_ok=True)
 
