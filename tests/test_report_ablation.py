@@ -3,6 +3,7 @@
 import pytest
 
 from tests.report_builders import make_run, sample_studies, study_runs
+from tsslbp.report.rows import make_rows
 from tsslbp.report.statistics import HALF_UNIT
 from tsslbp.report.studies.ablation import variants
 from tsslbp.report.studies.answers import ablation_answers
@@ -195,6 +196,8 @@ def test_a_longer_run_of_the_same_training_in_another_study_is_taken_in_place_of
         return found["fashion-mlp-filtered-once"]
 
     assert taken(long)[0].seeds == long[0].seeds
+    (row,) = [row for row in make_rows(ablation, {"fashion-mlp-filtered-once": taken(long)}) if row.was_run]
+    assert row.departures == ("40 of 100 epochs",)  # and no other settings
     fewer = long[0].model_copy(update={"seeds": long[0].seeds[1:]}), long[1]
     older = long[0].model_copy(update={"code": "0" * 64}), long[1]
     for other in (fewer, older, make_run(recipes, "fashion-mlp-filtered-once", epochs=15)):

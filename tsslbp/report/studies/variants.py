@@ -69,8 +69,14 @@ def longest(study: Settings, runs: Mapping[str, Run], others: Iterable[tuple[Set
         for key, run in theirs.items():
             twin = next((own for own in study.models if study.identity(own) == settings.identity(key)), None)
             if twin is not None and twin in found and _outdoes(run, found[twin]):
-                found[twin] = run[0].model_copy(update={"model": twin}), run[1]
+                found[twin] = _named_as(run, twin, study.model(twin).recipe)
     return found
+
+
+def _named_as(run: Run, key: str, recipe: str) -> Run:
+    """A run under the names that another study has for its model and for a recipe of the same settings."""
+    record, provenance = run
+    return record.model_copy(update={"model": key, "recipe": recipe, "settings": {**record.settings, "recipe": recipe}}), provenance
 
 
 def _outdoes(run: Run, shorter: Run) -> bool:
