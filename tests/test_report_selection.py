@@ -39,14 +39,25 @@ def _with_accuracies(accuracies, *, held_out):
 
 
 def test_the_parts_add_up_to_the_difference_of_the_bests(run, reference):
-    found = selection_of(run, reference)
+    found = selection_of(run[0].seeds, reference[0].seeds)
     assert found.chosen.mean == pytest.approx(88.0 - 88.9)
     assert found.missing.mean == pytest.approx(88.9 - 89.0)
 
 
 def test_a_run_that_held_nothing_out_has_no_parts(run, reference):
-    assert selection_of(reference, reference) is None
-    assert selection_of(run, None) is None and selection_of(None, reference) is None
+    assert selection_of(reference[0].seeds, reference[0].seeds) is None
+
+
+def test_they_are_of_the_seeds_and_epochs_that_both_have(base, run, reference):
+    """The unchanged run's third epoch and the held-out run's third seed stay out of the parts as they do of the whole."""
+    study = sample_studies()["ablation"]
+    record, provenance = reference
+    short = tuple(seed.model_copy(update={"history": seed.history[:2]}) for seed in record.seeds[:2])
+    runs = {"fashion-mlp-2021-03": (record.model_copy(update={"seeds": short}), provenance), "fashion-mlp-surrogate": run}
+    (pairs,) = [each.pairs for each in variants(study, runs, base, {}) if each.pairs]
+    assert pairs.selection.chosen.seeds == pairs.selection.missing.seeds == (0, 1)
+    assert pairs.selection.missing.mean == pytest.approx(88.0 - 88.5)
+    assert pairs.selection.chosen.mean + pairs.selection.missing.mean == pytest.approx(pairs.best.mean)
 
 
 def test_the_sentence_names_both(base, run, reference):

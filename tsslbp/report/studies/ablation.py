@@ -32,6 +32,7 @@ class Pairs:
         quarter: of the epochs, at least one.
         early: at the best epoch of the first quarter: a difference in speed shows here.
         last: after the last epoch, where nothing is chosen.
+        selection: the parts of `best`, where the variant chooses its epoch on held-out samples.
     """
 
     epochs: int
@@ -39,6 +40,7 @@ class Pairs:
     best: PairedDifference
     early: PairedDifference
     last: PairedDifference
+    selection: Selection | None
 
     @property
     def looks(self) -> tuple[PairedDifference, PairedDifference, PairedDifference]:
@@ -59,7 +61,6 @@ class Variant:
             of the best accuracy's difference excludes 0.00, as printed, "not shown" where it does not.
         unlike: what else differs from the unchanged runs, although it should not.
         note: why the difference may be of something else.
-        selection: what choosing the epoch on test data is worth, where this variant chooses it on held-out samples.
         from_base: whether these are the base's own runs, cut to the extent of its variants.
     """
 
@@ -70,7 +71,6 @@ class Variant:
     effect: Effect
     unlike: tuple[str, ...]
     note: str
-    selection: Selection | None = None
     from_base: bool = False
 
     @property
@@ -143,7 +143,7 @@ def _variant(like: str, name: str, row: ResultRow, pair: tuple[Run | None, Run |
     unlike = _unlike(run, reference) if pairs else ()
     effect = _effect(row, pairs.best if pairs else None, is_reference=not name)
     note = "; ".join((*row.departures, *row.remarks, *unlike))
-    return Variant(like, name or UNCHANGED, row, pairs, effect, unlike, note, selection_of(run, reference) if pairs else None)
+    return Variant(like, name or UNCHANGED, row, pairs, effect, unlike, note)
 
 
 def _effect(row: ResultRow, difference: PairedDifference | None, *, is_reference: bool) -> Effect:
@@ -171,7 +171,8 @@ def _pairs(run: Run | None, reference: Run | None) -> Pairs | None:
         return paired_difference(own, theirs)
 
     best, last, quarter = attrgetter("best"), attrgetter("final"), max(1, epochs // 4)
-    return Pairs(epochs, quarter, difference(epochs, best), difference(quarter, best), difference(epochs, last))
+    selection = selection_of(*(shortened(each, seeds, epochs) for each in (run, reference)))
+    return Pairs(epochs, quarter, difference(epochs, best), difference(quarter, best), difference(epochs, last), selection)
 
 
 def _unlike(run: Run | None, reference: Run | None) -> tuple[str, ...]:

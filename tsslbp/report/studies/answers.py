@@ -54,7 +54,7 @@ def _sentence(variant: Variant) -> str:
     older = (OLDER_CODE,) if variant.row.origin.is_present_code is False else ()
     course = f" {_course(variant.pairs)}" if variant.pairs and variant.effect != "training fails" else ""
     told = "; ".join((_found(variant), *older, *variant.unlike))
-    return f"{variant.like}, {variant.row.dataset_title}: {told}.{course}{_parts(variant.selection)}"
+    return f"{variant.like}, {variant.row.dataset_title}: {told}.{course}"
 
 
 def _parts(found: Selection | None) -> str:
@@ -83,7 +83,7 @@ def _extent(pairs: Pairs) -> str:
 
 def _course(pairs: Pairs) -> str:
     """How the difference stood earlier, and where no epoch is chosen."""
-    return f"Best of the first {pairs.quarter}: {paired(pairs.early)}; after the last: {paired(pairs.last)}."
+    return f"Best of the first {pairs.quarter}: {paired(pairs.early)}; after the last: {paired(pairs.last)}.{_parts(pairs.selection)}"
 
 
 def _in_time(found: Sequence[Variant]) -> tuple[str, ...]:
