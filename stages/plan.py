@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 MOST = 100_000
 """Nodes, or cores of one."""
-HEADS = {"samples/s": 9, "seeds": 5, "hours a seed": 6, "hours in all": 7, "disk in all": 7}
-"""The columns with numbers, and how wide these are at least."""
+HEADS = ("model", "samples/s", "seeds", "hours\na seed", "hours\nin all", "disk\nin all")
 INDENT = "  "
 """Before a model of a study, whose name has a line of its own."""
 
@@ -42,7 +41,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         print("every model is up to date: there is nothing to train")
         return
     device = prepare_device(settings.execution)
-    table = empty_table([key for _, _, key in models])
+    rows = list[Sequence[str]]()
     machines = _machines(options, torch.get_num_threads())
     beside = min(machines.seeds_per_node, max(1, usable_cores() // machines.threads)) if machines else 1
     hours, disk = list[float](), 0
@@ -50,27 +49,29 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     for study, each, key in models:
         print(f"measuring {f'{study}: ' if study else ''}{key} ...", file=sys.stderr, flush=True)
         if study != shown and study:
-            table.add_row(f"{study}:")
+            rows.append([f"{study}:"])
         shown = study
         cost, seeds = measure(each, key, device, options.seconds, beside), len(each.seeds_of(key))
         hours += seeds * [cost.hours]
         disk += cost.disk_bytes * seeds
         rate, once, in_all = f"{cost.train_rate:,.0f}", f"{cost.hours:,.2f}", f"{cost.hours * seeds:,.1f}"
-        table.add_row(f"{INDENT}{key}" if study else key, rate, str(seeds), once, in_all, _size(cost.disk_bytes * seeds))
-    table.add_row("all", "", "", "", f"{sum(hours):,.1f}", _size(disk))
-    Console(highlight=False).print(table)
+        rows.append([f"{INDENT}{key}" if study else key, rate, str(seeds), once, in_all, _size(cost.disk_bytes * seeds)])
+    rows.append(["all", "", "", "", f"{sum(hours):,.1f}", _size(disk)])
+    Console(highlight=False).print(table_of(rows))
     print(f"On {device_name(str(device))}. Seeds with a live checkpoint take less; data need up to 2 GB more.")
     if machines:
         print(_on(machines, hours, beside))
 
 
-def empty_table(keys: Sequence[str]) -> "Table":
-    """The table of these models, in which no name is cut short on 80 columns: the heads wrap instead."""
+def table_of(rows: Sequence[Sequence[str]]) -> "Table":
+    """The table of these rows. It fits 80 columns, and no name or number is cut short there."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Column, Table
 
-    model = Column("model", no_wrap=True, min_width=max(map(len, keys)) + len(INDENT))
-    return Table(model, *(Column(head, min_width=least) for head, least in HEADS.items()), box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(*(Column(head, no_wrap=True) for head in HEADS), box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _machines(options: argparse.Namespace, threads: int) -> Machines | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from stages.common import load_studies
-from stages.plan import empty_table
+from stages.plan import table_of
 from tests.project import MODEL, Project
 from tsslbp.cluster_plan import Machines
 from tsslbp.settings import load_settings
@@ -37,18 +37,17 @@ def test_no_cluster_beats_its_longest_seed_or_its_share(hours, nodes, cores):
     assert least * (1 - 1e-9) <= machines.hours(hours) <= 2 * least  # Graham's bound: no core waits while a seed does
 
 
-def test_no_name_is_cut_short_where_a_terminal_has_80_columns():
+@pytest.mark.parametrize(
+    "numbers", [("123,456", "10", "551.45", "2,757.2", "99.9 GB"), ("2", "5", "1,295.34", "12,164.9", "999.9 GB"), ("1",) * 5]
+)
+def test_no_name_and_no_number_is_cut_short_where_a_terminal_has_80_columns(numbers):
     pipelines = {PARAMS: load_settings(PARAMS), **load_studies(PARAMS)}
     keys = [key for settings in pipelines.values() for key in settings.models]
-    table = empty_table(keys)
-    for key in keys:
-        table.add_row(f"  {key}", "123,456", "10", "551.45", "2,757.2", "99.9 GB")
+    table = table_of([["ablation:"], *([f"  {key}", *numbers] for key in keys)])
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(table)
-    lines = console.export_text().splitlines()
-    assert [line.split() for line in lines if "123,456" in line] == [
-        [key, "123,456", "10", "551.45", "2,757.2", "99.9", "GB"] for key in keys
-    ]
+    drawn = [line.split() for line in console.export_text().splitlines()]
+    assert drawn[-len(keys) - 1 : -1] == [[key, *" ".join(numbers).split()] for key in keys]
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "many", "1e9", "100001"])
