@@ -126,7 +126,8 @@ def recipes_table(found: Sequence[RecipeRow]) -> Table[RecipeRow]:
     """Recipes by the published row that they were tried on."""
     return Table(
         name="recipes",
-        caption="Published rows beside each recipe that was tried on them; accuracies in percent, best epochs chosen on test data.",
+        caption="Published rows beside each recipe that was tried on them; accuracies in percent, best epochs chosen on test data. Where a "
+        "row's own runs are more or longer than the recipes' can be, the same runs follow once more, cut to these seeds and epochs.",
         columns=RECIPES,
         groups=grouped(found, lambda each: f"{each.row.model}, {each.row.dataset_title}"),
         group="Row",
