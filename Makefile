@@ -23,7 +23,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup repository digest quickstart test test-slow test-all lint repro recipes ablation raster verify report ui quickstart-ui plan bench lock
+.PHONY: help setup repository digest quickstart test test-slow test-exhaustive test-all lint repro recipes ablation raster verify report ui quickstart-ui plan bench lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -61,12 +61,15 @@ quickstart: $(READY) repository ## run the whole pipeline on embedded data, in m
 	@echo "Open quickstart/reports/results.html for tables and figures, or browse the runs with: make quickstart-ui"
 
 test: lint ## check format, lint and types, and run the fast tests
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not exhaustive"
 
 test-slow: $(READY) ## run the slow tests: real kills, real servers, a real browser
-	$(PYTEST) -m slow --durations=25
+	$(PYTEST) -m "slow and not exhaustive" --durations=25
 
-test-all: test test-slow ## run both
+test-exhaustive: $(READY) ## run the tests of random kills and of thousands of inputs
+	$(PYTEST) -m exhaustive --durations=25
+
+test-all: test test-slow test-exhaustive ## run all of them
 
 lint: $(READY) ## check format, lint and types
 	ruff format --check --quiet

@@ -26,7 +26,7 @@ from tsslbp.tracking import Store, prepare, tracking_store
 # A deadline of 200 ms for an example is Hypothesis' own; a busy machine stops a process for longer.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
-# How many inputs each reader of test_fuzzing.py gets: in `make test`, and in `make test-slow`.
+# How many inputs each reader of test_fuzzing.py gets: in `make test`, and in `make test-exhaustive`.
 settings.register_profile("quick", max_examples=45, deadline=None, suppress_health_check=list(HealthCheck))
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=900)
 

@@ -1,6 +1,6 @@
 """Any bytes at all, thrown at everything that reads a file or a server: a result or the reader's own error, nothing else, and no code run.
 
-`make test` throws 600 inputs (45 at each of 14 readers), `make test-slow` 12,000 (900 at each); the profiles "quick" and "thorough" in conftest.py say how many each reader gets.
+`make test` throws 600 inputs (45 at each of 14 readers), `make test-exhaustive` 12,000 (900 at each); the profiles "quick" and "thorough" in conftest.py say how many each reader gets.
 """
 
 import pickle
@@ -19,7 +19,7 @@ TARGETS = (*DATA_TARGETS, *SETTINGS_TARGETS, "array", "checkpoint", "weights")
 pytestmark = pytest.mark.filterwarnings("ignore")  # zipfile and numpy warn of what they are about to refuse
 
 
-@pytest.mark.parametrize("profile", ["quick", pytest.param("thorough", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("profile", ["quick", pytest.param("thorough", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_input_gives_a_result_or_the_readers_own_error(name, profile, tmp_path):
     target = (DATA_TARGETS | SETTINGS_TARGETS | state_targets(tmp_path))[name]
@@ -27,7 +27,7 @@ def test_any_input_gives_a_result_or_the_readers_own_error(name, profile, tmp_pa
     assert seen * len(TARGETS) >= PROMISED[profile]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", SETTINGS_TARGETS)
 def test_ten_thousand_settings_files_are_followed_to_where_a_stage_reads_data(name, tmp_path):
     many = settings(settings.get_profile("thorough"), max_examples=10_000)

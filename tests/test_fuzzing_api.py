@@ -9,7 +9,7 @@ CALLS_EACH = {"quick": 40, "thorough": 2000}
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("profile", ["quick", pytest.param("thorough", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("profile", ["quick", pytest.param("thorough", marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("name", CALLS)
 def test_a_wrong_argument_is_named(name: str, profile: str) -> None:
     findings = fire_at(name, CALLS_EACH[profile])

@@ -37,7 +37,7 @@ def may_run(settings: Settings, folder: Path) -> bool:
     return (small and model.epochs * len(settings.seeds_of(MODEL)) <= 4) or needed_memory(model, dataset) > usable_memory()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_any_settings_file_ends_a_stage_well_or_in_a_line_a_finding(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     ends = {0: 0, 1: 0}
 

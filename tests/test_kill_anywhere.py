@@ -38,7 +38,7 @@ from tsslbp.data.digits import write_digits
 from tsslbp.data.images import IMAGE_FILES
 from tsslbp.tracking import tracking_store
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 EPOCHS = 20
 PIECES = 20

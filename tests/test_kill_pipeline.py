@@ -177,10 +177,12 @@ def killed(whole: Copy, tmp_path_factory: pytest.TempPathFactory) -> Copy:
     return project
 
 
+@pytest.mark.exhaustive
 def test_every_stage_was_killed(killed: Copy) -> None:
     assert killed.kills == [stage for stage, _ in KILLS]
 
 
+@pytest.mark.exhaustive
 def test_the_results_are_those_of_the_undisturbed_pipeline(killed: Copy, whole: Copy) -> None:
     mine, theirs = killed.folder / "quickstart", whole.folder / "quickstart"
     assert results(mine) == results(theirs)
@@ -188,11 +190,13 @@ def test_the_results_are_those_of_the_undisturbed_pipeline(killed: Copy, whole: 
         assert timeless(mine / f"reports/results.{suffix}") == timeless(theirs / f"reports/results.{suffix}")
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_left_to_do_and_no_part_of_a_file(killed: Copy) -> None:
     assert "Running stage" not in killed.run("dvc", "repro", *REPORT)
     assert [path for path in killed.folder.rglob("*") if is_partial(path.relative_to(killed.folder))] == []
 
 
+@pytest.mark.exhaustive
 def test_mlflow_holds_each_seed_once_and_each_epoch_once(killed: Copy) -> None:
     record, _ = read_record(killed.folder / f"quickstart/reports/runs/{MODEL}")
     store = tracking_store(killed.folder / "quickstart")

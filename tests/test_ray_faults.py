@@ -23,7 +23,7 @@ from tests.tracking_helpers import active_runs, history
 from tsslbp.storage.checkpoints import load_weights
 from tsslbp.tracking import tracking_store
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 MODELS = ("tiny-a", "tiny-b", "tiny-c")
 KINDS = ("worker", "node", "late", "driver", "head", "worker", "node", "late")
 FAULTS = int(os.environ.get("TSSLBP_TEST_FAULTS", "5"))

@@ -122,6 +122,7 @@ def test_a_killed_worker_is_named_and_costs_no_result(project, undisturbed):
     assert project.results() == undisturbed.results()
 
 
+@pytest.mark.exhaustive
 def test_faults_at_random_moments_change_nothing(project, undisturbed):
     chance = random.Random(int(os.environ.get("TSSLBP_TEST_SEED", "13")))
     for _ in range(FAULTS):
