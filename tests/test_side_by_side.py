@@ -92,7 +92,8 @@ def test_ctrl_c_ends_all_with_one_message(project, undisturbed):
         os.kill(pid, signal.SIGINT)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130
-    said = [line for line in err.splitlines() if "has not taken the whole log" not in line]  # MLflow may have been slow to start
+    # MLflow may have been slow to start, and where there is one core, two seeds are more than that.
+    said = [line for line in err.splitlines() if "has not taken the whole log" not in line and "on 1 cores" not in line]
     assert said == ["python -m stages.fit: interrupted; the same command goes on from here"]
     assert workers_of(project.folder) == []
     project.train()
