@@ -22,10 +22,11 @@ def test_a_number_in_the_settings_decides_up_to_the_number_of_seeds():
     assert seeds_at_a_time(Execution(parallel=256), 5, SMALL, Machine(5, None)) == (5, [])
 
 
-def test_more_threads_than_cores_are_said():
-    assert seeds_at_a_time(Execution(parallel=4), 5, SMALL, Machine(2, None)) == (
+@pytest.mark.parametrize(("cores", "said"), [(1, "1 core"), (2, "2 cores")])
+def test_more_threads_than_cores_are_said(cores, said):
+    assert seeds_at_a_time(Execution(parallel=4), 5, SMALL, Machine(cores, None)) == (
         4,
-        ["4 seeds x 1 thread on 2 cores: more than there are is slower than as many"],
+        [f"4 seeds x 1 thread on {said}: more than there are is slower than as many"],
     )
 
 

@@ -71,7 +71,7 @@ def _by_memory(wanted: int, need: Need, machine: Machine) -> tuple[int, list[str
 def _about_cores(chosen: int, seeds: int, need: Need, machine: Machine) -> list[str]:
     busy = chosen * need.threads
     if busy > machine.cores:
-        return [f"{_seeds(chosen)} x {_threads(need.threads)} on {machine.cores} cores: more than there are is slower than as many"]
+        return [f"{_seeds(chosen)} x {_threads(need.threads)} on {_cores(machine.cores)}: more than there are is slower than as many"]
     if need.on_gpu or busy == machine.cores or chosen < min(seeds, machine.cores // need.threads):
         return []
     more = machine.cores // seeds
@@ -88,6 +88,10 @@ def _seeds(count: int) -> str:
 
 def _threads(count: int) -> str:
     return f"{count} thread{'s' * (count != 1)}"
+
+
+def _cores(count: int) -> str:
+    return f"{count} core{'s' * (count != 1)}"
 
 
 def _gb(count: int) -> str:
