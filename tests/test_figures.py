@@ -1,8 +1,10 @@
 """What the pictures claim, what they show, and that the same runs give the same bytes."""
 
 import io
+import itertools
 import re
 import struct
+from unittest import mock
 
 import matplotlib as mpl
 import numpy as np
@@ -11,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from tests.report_builders import make_run, mixed_runs, sample_studies, settings
-from tsslbp.figures.canvas import BLUE, DOTS_PER_INCH, WIDTH_INCHES
+from tsslbp.figures import forest as forest_module
+from tsslbp.figures.canvas import BLUE, DOTS_PER_INCH, WIDTH_INCHES, finish
 from tsslbp.figures.confusion import confusion_matrix
 from tsslbp.figures.curves import firing_curves, layer_names, learning_curves, training_curves
 from tsslbp.figures.forest import Line, forest
@@ -186,6 +189,24 @@ def test_a_line_without_an_estimate_says_why(monkeypatch):
     monkeypatch.setattr(Axes, "text", lambda self, x, y, text, **kwargs: written.append((y, text)))
     forest([Line("a", "+0.10", 0.1, 0.0, 0.2), Line("b", "", instead="training fails (2 of 2 seeds)")], "t", "n", "c", "a")
     assert written == [(1, "training fails (2 of 2 seeds)")]
+
+
+def test_as_many_dots_as_seeds_though_some_are_equal():
+    with mock.patch.object(Axes, "plot", autospec=True, side_effect=Axes.plot) as plot:
+        forest([Line("a", "+0.10", 0.1, 0.0, 0.2, dots=(0.03, 0.10, 0.03, 0.03))], "t", "n", "c", "a")
+    places = [call.args[1:3] for call in plot.call_args_list if call.args[3:] == (".",)]
+    assert sorted(x for x, _ in places) == [0.03, 0.03, 0.03, 0.10]
+    assert len({y for x, y in places if x == 0.03}) == 3
+    assert all(0 < y < 0.5 for _, y in places)  # within the row
+
+
+def test_no_label_reaches_into_another():
+    long = "the name of a model with a hypothesis and an extent of three of five seeds that takes three lines"
+    with mock.patch.object(forest_module, "finish", wraps=finish) as drawn:
+        forest([Line(name, "+0.10 [−0.10, +0.30]", 0.1, -0.1, 0.3) for name in (*[long] * 9, "short", long)], "t", "n", "c", "a")
+    (axes,) = drawn.call_args.args[0].axes
+    boxes = [label.get_window_extent() for label in axes.get_yticklabels()]
+    assert all(above.y0 > below.y1 for above, below in itertools.pairwise(boxes))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Differences with their intervals, one line each: reproduced minus published, or one variant minus another."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,12 @@ SMALLEST_REACH = 0.2
 NAME_LENGTH = 36
 """Characters of a name on one line: longer ones would leave the axes too little room."""
 
+LABEL_LINES = 3
+"""Lines of text for which a row of the usual height has room."""
+
+DOTS_BELOW = 0.24
+"""Of a row's usual height: how far below a line its dots are drawn, and how much room equal ones have below that."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -28,7 +35,7 @@ class Line:
         middle: the estimate; None where there is none, and `instead` says why.
         low: lower end of its interval; `middle` where there is no interval.
         high: upper end of its interval.
-        dots: single values, drawn small below the line.
+        dots: single values, drawn small below the line; equal ones below each other, so that they can be counted.
         marker: matplotlib's.
         color: matplotlib's.
         filled: whether the marker is.
@@ -60,16 +67,30 @@ def forest(lines: Sequence[Line], title: str, name: str, caption: str, alt: str)
         alt: what it shows, in words.
     """
     with style():
-        figure, axes = blank(1.1 + 0.48 * len(lines))
+        labels = list(map(_label, lines))
+        bounds = _bounds(labels)
+        middles = (bounds[:-1] + bounds[1:]) / 2
+        figure, axes = blank(1.1 + 0.48 * float(bounds[-1] - bounds[0]))
         limit = _limit(lines)
         axes.axvline(0, color=BLACK, linewidth=1.2)
-        for position, line in enumerate(lines):
+        for position, line in zip(middles.tolist(), lines, strict=True):
             _draw(axes, position, line, limit)
-        axes.set(xlabel="percentage points", xlim=(-limit, limit))
+        axes.set(xlabel="percentage points", xlim=(-limit, limit), ylim=(bounds[-1], bounds[0]))
         axes.xaxis.set_major_locator(MaxNLocator(5))
-        _name_lines(axes, lines)
+        _name_lines(axes, middles, labels)
         _title(figure, title)
         return finish(figure, name, caption, alt)
+
+
+def _label(line: Line) -> str:
+    """The name of a line and its numbers."""
+    return "\n".join((*textwrap.wrap(line.name, NAME_LENGTH), line.numbers)).strip()
+
+
+def _bounds(labels: Sequence[str]) -> np.ndarray:
+    """Where each row begins and the last one ends, from the top, so that no label reaches into the next row; the usual height is 1."""
+    heights = [max(1.0, len(label.splitlines()) / LABEL_LINES) for label in labels]
+    return np.cumsum([-0.5, *heights])
 
 
 def _limit(lines: Sequence[Line]) -> float:
@@ -79,13 +100,14 @@ def _limit(lines: Sequence[Line]) -> float:
     return 1.15 * max([SMALLEST_REACH, *(abs(end) for line in chosen for end in (line.low, line.high, *line.dots))])
 
 
-def _draw(axes: Axes, position: int, line: Line, limit: float) -> None:
+def _draw(axes: Axes, position: float, line: Line, limit: float) -> None:
     if line.middle is None:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
         axes.text(0, position, line.instead, ha="center", va="center", color=GREY, fontsize=9, style="italic", bbox=box)
         return
-    for dot in line.dots:
-        _mark(axes, position + 0.24, replace(line, marker=".", filled=True), dot, limit, 4)
+    for dot, times in Counter(line.dots).items():
+        for nth in range(times if abs(dot) <= limit else 1):  # beyond the frame one arrow stands for all
+            _mark(axes, position + DOTS_BELOW * (1 + nth / times), replace(line, marker=".", filled=True), dot, limit, 4)
     axes.plot([line.low, line.high], [position, position], color=line.color, linewidth=2.2, solid_capstyle="butt")
     _mark(axes, position, line, line.middle, limit, 7.5)
 
@@ -107,11 +129,9 @@ def _mark(axes: Axes, position: float, line: Line, middle: float, limit: float, 
     )
 
 
-def _name_lines(axes: Axes, lines: Sequence[Line]) -> None:
-    """A name and its numbers before every line, the first on top."""
-    labels = ["\n".join((*textwrap.wrap(line.name, NAME_LENGTH), line.numbers)).strip() for line in lines]
-    axes.set_yticks(range(len(lines)), labels, fontsize=8.5)
-    axes.set_ylim(len(lines) - 0.5, -0.5)
+def _name_lines(axes: Axes, middles: np.ndarray, labels: Sequence[str]) -> None:
+    """A label before every line."""
+    axes.set_yticks(middles, labels, fontsize=8.5)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)

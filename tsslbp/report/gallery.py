@@ -126,7 +126,7 @@ def _comparison_caption(rows: Sequence[ResultRow], lines: Sequence[Line]) -> str
     return (
         "Difference of the mean accuracies (best epoch of each run), with its 95 % Welch interval; the line at zero is the published mean. "
         "Circle: consistent; triangle: higher or lower; diamond: too few runs or test samples for an interval; hollow: fewer seeds, epochs or data than "
-        f"the protocol has; small dots: single seeds; an arrow: beyond the frame. Data: {data}. Seeds: {counts}. Commit {commits}."
+        f"the protocol has; small dots: single seeds, equal ones below each other; an arrow: beyond the frame. Data: {data}. Seeds: {counts}. Commit {commits}."
     )
 
 
