@@ -200,6 +200,14 @@ def test_as_many_dots_as_seeds_though_some_are_equal():
     assert all(0 < y < 0.5 for _, y in places)  # within the row
 
 
+def test_beyond_the_frame_one_arrow_stands_for_all_equal_seeds():
+    far = Line("far", "−9.00", -9.0, -9.0, -9.0, dots=(-9.0, -9.0), fits=False)
+    with mock.patch.object(Axes, "plot", autospec=True, side_effect=Axes.plot) as plot:
+        forest([Line("near", "+0.10", 0.1, 0.0, 0.2), far], "t", "n", "c", "a")
+    arrows = [call.args[2] for call in plot.call_args_list if call.args[3:] == ("<",)]
+    assert len(arrows) == 2  # the mean's and the seeds'
+
+
 def test_no_label_reaches_into_another():
     long = "the name of a model with a hypothesis and an extent of three of five seeds that takes three lines"
     with mock.patch.object(forest_module, "finish", wraps=finish) as drawn:
