@@ -160,6 +160,30 @@ def test_runs_of_other_code_or_data_are_told_apart(studies, base):
     assert found.note == "other data than the unchanged runs; other code than the unchanged runs"
 
 
+@pytest.mark.parametrize(
+    ("own", "theirs", "note"),
+    [
+        ("onednn", "blas", "other library of products than the unchanged runs"),
+        ("blas", "blas", ""),
+        ("blas", None, ""),  # an older record does not say it
+    ],
+)
+def test_pairs_with_another_library_of_products_are_told_apart(studies, base, own, theirs, note):
+    study = studies["ablation"]
+
+    def with_products(model, products):
+        record, provenance = make_run(study, model, epochs=15)
+        seeds = (provenance.seeds[0].model_copy(update={"products": products}), *provenance.seeds[1:])
+        return record, provenance.model_copy(update={"seeds": seeds})
+
+    runs = {
+        "fashion-mlp-2021-03": with_products("fashion-mlp-2021-03", theirs),
+        "fashion-mlp-surrogate": with_products("fashion-mlp-surrogate", own),
+    }
+    found = next(each for each in variants(study, runs, base, {}) if each.name == "surrogate alone")
+    assert found.note == note
+
+
 def test_an_ablation_has_one_unchanged_model(studies, base):
     models = {**studies["ablation"].models, "mnist-cnn-again": studies["ablation"].models["mnist-cnn-2021-03"]}
     with pytest.raises(SettingsError, match="mnist-cnn-2021-03, mnist-cnn-again are all mnist-cnn unchanged"):

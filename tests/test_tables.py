@@ -103,6 +103,23 @@ def test_the_device_of_a_row_says_how_many_threads(base):
     assert row.origin.device == f"{one.device}, 1 thread; {one.device}, {others[0].threads} threads"
 
 
+def test_the_device_of_a_row_says_which_library_of_products(base):
+    """Two processors of one name need not have the same instructions, and so not the same library."""
+    record, provenance = make_run(base, "fashion-mlp")
+    known = ("onednn", "blas", None, "blas", "blas")
+    seeds = tuple(seed.model_copy(update={"products": each}) for seed, each in zip(provenance.seeds, known, strict=True))
+    row = next(row for row in make_rows(base, {"fashion-mlp": (record, provenance.model_copy(update={"seeds": seeds}))}) if row.was_run)
+    place = f"{seeds[0].device}, {seeds[0].threads} threads"
+    assert row.origin.device == f"{place}, oneDNN; {place}, BLAS; {place}"
+
+
+def test_a_gpu_has_its_own_library_of_products(base):
+    record, provenance = make_run(base, "fashion-mlp")
+    seeds = tuple(seed.model_copy(update={"products": "onednn", "device": "cuda, a GPU", "threads": 1}) for seed in provenance.seeds)
+    row = next(row for row in make_rows(base, {"fashion-mlp": (record, provenance.model_copy(update={"seeds": seeds}))}) if row.was_run)
+    assert row.origin.device == "cuda, a GPU, 1 thread"
+
+
 def test_a_failure_keeps_its_reason_but_not_the_folders(base):
     run = make_run(base, "mnist-cnn", failed={7: "OSError: /home/someone/project/x.py\nsee https://example.org/a/b " + "y" * 300})
     note = make_rows(base, {"mnist-cnn": run})[0].note

@@ -16,6 +16,9 @@ Run = tuple[ModelRecord, Provenance]
 IsPresent = Callable[[ModelRecord, Provenance], bool]
 """Whether a record was made by code that means the same as today's, as `storage.meaning.is_present` says."""
 
+LIBRARIES = {"onednn": "oneDNN", "blas": "BLAS"}
+"""The libraries of the dense products by their values in records: processors of one name may differ in what they have."""
+
 RECORD_FILES = ("metrics.json", "history.csv", "record.json", "provenance.json")
 
 
@@ -53,7 +56,7 @@ class Origin:
     Attributes:
         data_checksum: of the arrays that the model was trained on.
         git_commit: commit of the code.
-        device: what it ran on, with how many threads.
+        device: what it ran on, with how many threads and, on a CPU, with which library of dense products.
         code: digest of the code that decides its numbers.
         is_present_code: whether that is the code of today; None where nobody compared them.
         hours: wall-clock time of all seeds together, failed ones included; None where nothing ran.
@@ -110,8 +113,9 @@ def origin_of(run: Run | None, is_present: IsPresent | None = None) -> Origin:
 
 
 def _place(seed: SeedProvenance) -> str:
-    """The device and its threads, on which both the bits and the hours depend."""
-    return f"{seed.device}, {seed.threads} thread{'s' if seed.threads != 1 else ''}"
+    """The device, its threads and its library of dense products, on which both the bits and the hours depend."""
+    library = LIBRARIES.get(seed.products or "") if seed.device.startswith("cpu") else None
+    return f"{seed.device}, {seed.threads} thread{'s' if seed.threads != 1 else ''}" + (f", {library}" if library else "")
 
 
 def _distinct(values: Iterable[str]) -> list[str]:

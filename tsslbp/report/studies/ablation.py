@@ -179,10 +179,12 @@ def _unlike(run: Run | None, reference: Run | None) -> tuple[str, ...]:
     """What differs between two runs although it should not."""
     if run is None or reference is None:
         return ()
-    own, theirs = ({seed.seed: seed.device for seed in each[1].seeds} for each in (run, reference))
+    own, theirs = ({seed.seed: seed for seed in each[1].seeds} for each in (run, reference))
+    pairs = [(own[seed], theirs[seed]) for seed in own.keys() & theirs.keys()]
     differs = {
         "data": run[0].data.checksum != reference[0].data.checksum,
         "code": run[0].code != reference[0].code,
-        "processor": any(own[seed] != theirs[seed] for seed in own.keys() & theirs.keys()),
+        "processor": any(one.device != other.device for one, other in pairs),
+        "library of products": any(one.products and other.products and one.products != other.products for one, other in pairs),
     }
     return tuple(f"other {what} than the unchanged runs" for what, is_so in differs.items() if is_so)
