@@ -161,19 +161,20 @@ def test_runs_of_other_code_or_data_are_told_apart(studies, base):
 
 
 @pytest.mark.parametrize(
-    ("own", "theirs", "note"),
+    ("device", "own", "theirs", "note"),
     [
-        ("onednn", "blas", "other library of products than the unchanged runs"),
-        ("blas", "blas", ""),
-        ("blas", None, ""),  # an older record does not say it
+        ("cpu, a processor", "onednn", "blas", "other library of products than the unchanged runs"),
+        ("cpu, a processor", "blas", "blas", ""),
+        ("cpu, a processor", "blas", None, ""),  # an older record does not say it
+        ("cuda, a GPU", "onednn", "blas", ""),  # a GPU has its own, whatever was chosen for CPUs
     ],
 )
-def test_pairs_with_another_library_of_products_are_told_apart(studies, base, own, theirs, note):
+def test_pairs_with_another_library_of_products_are_told_apart(studies, base, device, own, theirs, note):
     study = studies["ablation"]
 
     def with_products(model, products):
         record, provenance = make_run(study, model, epochs=15)
-        seeds = (provenance.seeds[0].model_copy(update={"products": products}), *provenance.seeds[1:])
+        seeds = (provenance.seeds[0].model_copy(update={"products": products, "device": device}), *provenance.seeds[1:])
         return record, provenance.model_copy(update={"seeds": seeds})
 
     runs = {

@@ -112,10 +112,14 @@ def origin_of(run: Run | None, is_present: IsPresent | None = None) -> Origin:
     )
 
 
+def library_of(seed: SeedProvenance) -> str:
+    """The library of the dense products of a seed, in its usual spelling; "" on a GPU, which has its own, and where a record does not say."""
+    return LIBRARIES.get(seed.products or "", "") if seed.device.startswith("cpu") else ""
+
+
 def _place(seed: SeedProvenance) -> str:
     """The device, its threads and its library of dense products, on which both the bits and the hours depend."""
-    library = LIBRARIES.get(seed.products or "") if seed.device.startswith("cpu") else None
-    return f"{seed.device}, {seed.threads} thread{'s' if seed.threads != 1 else ''}" + (f", {library}" if library else "")
+    return ", ".join(filter(None, (seed.device, f"{seed.threads} thread{'s' if seed.threads != 1 else ''}", library_of(seed))))
 
 
 def _distinct(values: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Literal
 
-from tsslbp.report.origin import IsPresent, Run
+from tsslbp.report.origin import IsPresent, Run, library_of
 from tsslbp.report.rows import ResultRow, make_rows
 from tsslbp.report.statistics import PairedDifference, paired_difference
 from tsslbp.report.studies.selection import Selection, selection_of
@@ -185,6 +185,6 @@ def _unlike(run: Run | None, reference: Run | None) -> tuple[str, ...]:
         "data": run[0].data.checksum != reference[0].data.checksum,
         "code": run[0].code != reference[0].code,
         "processor": any(one.device != other.device for one, other in pairs),
-        "library of products": any(one.products and other.products and one.products != other.products for one, other in pairs),
+        "library of products": any(len({library_of(one), library_of(other)} - {""}) > 1 for one, other in pairs),
     }
     return tuple(f"other {what} than the unchanged runs" for what, is_so in differs.items() if is_so)
