@@ -138,7 +138,9 @@ def _size(count: int) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m stages.plan", description="Measure what dvc repro would cost on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.plan", description="Measure what dvc repro and the studies would cost on this machine."
+    )
     parser.add_argument("--all", action="store_true", help="measure every model, up to date or not")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long to time each model (default: %(default)s)")
     parser.add_argument("--nodes", type=_count, metavar="N", help="say what it would take on N machines, too")

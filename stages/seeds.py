@@ -10,6 +10,7 @@ from stages.display import TrainingDisplay
 from stages.engine import Say, open_engine
 from tsslbp.engines import EpochDone, Event, Failed, Finished, Job, Lost, Started
 from tsslbp.experiment import ModelRun, Outcome, processed_folder
+from tsslbp.storage.kept_checkpoints import pick_checkpoint
 from tsslbp.storage.live_provenance import joined, load_live, save_live
 from tsslbp.storage.record_files import FINISHED
 from tsslbp.storage.records import SeedProvenance
@@ -34,13 +35,14 @@ def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say,
         ValueError: data or a checkpoint are damaged.
         MemoryError: a seed does not fit into memory.
     """
-    left = {seed: model.model.epochs - _complete_epochs(model, seed) for seed in seeds}
+    epochs = model.model.epochs
+    left = {seed: epochs - pick_checkpoint(model.checkpoint(seed), model.seed_key(seed), epochs) for seed in seeds}
     todo = [seed for seed in seeds if left[seed]]
     # What is noted beside no checkpoint, or beside one that is not gone on from, is of other epochs than those to come.
-    noted = {seed: load_live(model.live_provenance(seed), warn) for seed in seeds if left[seed] < model.model.epochs}
+    noted = {seed: load_live(model.live_provenance(seed), warn) for seed in seeds if left[seed] < epochs}
     with (
         open_engine(model, len(todo), warn) as (engine, at_a_time),
-        TrainingDisplay(model.key, model.model.epochs, model.splits.train.samples, left, at_a_time) as display,
+        TrainingDisplay(model.key, epochs, model.splits.train.samples, left, at_a_time) as display,
     ):
         driver = _Driver(model, partial(tracked_run, context=context), log, display, warn, noted)
         for seed in (seed for seed in seeds if not left[seed]):
@@ -49,11 +51,6 @@ def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say,
             for event in events:
                 driver.handle(event)
     return [driver.outcomes[seed] for seed in seeds]
-
-
-def _complete_epochs(model: ModelRun, seed: int) -> int:
-    state = model.state(seed)
-    return 0 if state is None else len(state.history)
 
 
 def job_of(model: ModelRun, seed: int) -> Job:

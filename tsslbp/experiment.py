@@ -71,7 +71,7 @@ class ModelRun:
 
     @classmethod
     def open(cls, settings: Settings, key: str, device: torch.device) -> "ModelRun":
-        """Load the preprocessed data of a model; PyTorch has its threads already, see `system.prepare_device`.
+        """Load the preprocessed data of a model; PyTorch has its threads already, see `numerics.prepare_device`.
 
         A row whose `execution.products` is "auto" goes on with the library that it began with, whatever this processor prefers.
 

@@ -2,7 +2,7 @@
 
 "blas" is what `functional.linear` calls (MKL in PyTorch's builds for x86), "onednn" the convolution library inside the same
 PyTorch, through the operator that PyTorch's own compiler uses. MKL takes 256-bit instructions on AMD's processors; oneDNN takes
-AVX-512, which doubles the rate on Zen 5 and gains up to a tenth on Zen 4 (docs/speed.md). Bits differ between the two, so the
+AVX-512, which doubled the rate on a Zen 5 and gained up to a tenth on a Zen 4. Bits differ between the two, so the
 choice belongs to a run's identity.
 """
 

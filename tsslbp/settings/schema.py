@@ -61,7 +61,7 @@ class Execution(Section):
         parallel: seeds at a time; "auto": cores divided by threads, as far as memory allows, on a cluster as many as it takes.
         engine: where seeds train: "local" is this machine, "ray" a Ray cluster.
         gpu_share: part of a GPU that a seed on a Ray cluster asks for, where it trains on one.
-        products: library of the dense products; "auto" is resolved once for a row, see `method.products.resolve_products`.
+        products: library of the dense products; "auto" is resolved once for a row on a machine, see `method.products.resolve_products`.
         workers: processes that preprocess.
     """
 
