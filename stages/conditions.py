@@ -72,6 +72,11 @@ def _recorded(settings: Settings, key: str, record: ModelRecord) -> dict[str, An
     """What a record says of its conditions, under the same names."""
     model = settings.model(key)
     said = dict(record.settings)
-    sections = {f"recipes.{model.recipe}": said.pop("recipe_settings", {}), "training": said.pop("training", {}), f"models.{key}": said}
+    sections = {
+        f"recipes.{model.recipe}": said.pop("recipe_settings", {}),
+        "training": said.pop("training", {}),
+        f"datasets.{model.dataset}": said.pop("dataset_settings", {}),
+        f"models.{key}": said,
+    }
     flat = {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
     return {**flat, str(settings.folders.data / "processed" / model.dataset): [record.data.checksum, record.data.arrays]}

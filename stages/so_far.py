@@ -14,7 +14,7 @@ from tsslbp.experiment import ModelRun, Outcome
 from tsslbp.settings import Settings
 from tsslbp.storage.checkpoints import TrainingState
 from tsslbp.storage.live_provenance import load_live
-from tsslbp.storage.record_files import FINISHED, read_record, write_record
+from tsslbp.storage.record_files import FINISHED, RECORD_FILES, read_record, write_record
 from tsslbp.storage.records import SeedProvenance
 
 
@@ -49,7 +49,9 @@ def record_so_far(settings: Settings, key: str, params: Path) -> None:
 def _recorded_before(settings: Settings, key: str) -> dict[int, Outcome]:
     """The seeds of the record in git, failed ones too, where it is one of the present settings, data and code; says where it is not."""
     folder = settings.folders.runs / key
-    if not folder.exists():
+    if not (folder / RECORD_FILES[-1]).exists():  # written last
+        if folder.exists() and any(folder.iterdir()):
+            warn(f"{folder}: holds no {RECORD_FILES[-1]}, which a kill or a full disk can leave behind; it is written anew")
         return {}
     record, provenance = read_record(folder)
     if different := [name for name in departures(settings, key, record, provenance) if name != "seeds"]:

@@ -60,6 +60,8 @@ def _verify(settings: Settings, key: str, found: "Run | None") -> bool:
     if found is None:
         return _fail(f"{path}: there is no record of {key} in {settings.folders.runs}")
     record, provenance = found
+    if not record.seeds:
+        return _fail(f"{path}: every seed on record of {key} failed, so it is of an older training; remove it, or train {key} again")
     seed, origin = record.seeds[0], provenance.seeds[0]
     if checksum(path, "sha256") != seed.best_weights_sha256:
         return _fail(

@@ -1,5 +1,7 @@
 """Made-up records of training runs, for tests that need a record and no training."""
 
+import hashlib
+
 from tsslbp.settings import digest
 from tsslbp.storage.records import DataRecord, Epoch, ModelRecord, Provenance, SeedProvenance, SeedRecord
 
@@ -45,3 +47,9 @@ def make_record(
         seeds=tuple(make_seed(seed, epochs, model) for seed in seeds),
     )
     return record, Provenance(seeds=tuple(make_provenance(seed, epochs) for seed in seeds))
+
+
+def of_weights(record: ModelRecord, best: bytes = b"", final: bytes = b"") -> ModelRecord:
+    """The record, with files of these contents as the weights of every seed."""
+    checksums = {f"{which}_weights_sha256": hashlib.sha256(data).hexdigest() for which, data in (("best", best), ("final", final))}
+    return record.model_copy(update={"seeds": tuple(seed.model_copy(update=checksums) for seed in record.seeds)})

@@ -9,7 +9,7 @@ import pytest
 from tests.data_builders import image_dataset, needs_mirror, restored, write_images
 from tests.data_builders import preprocess_small as run
 from tsslbp.data.events import bin_events, read_events, stabilize
-from tsslbp.data.preprocessing import preprocess
+from tsslbp.data.preprocessing import check_arrays, preprocess
 from tsslbp.data.raw_files import SourceError
 from tsslbp.progress import Silent
 from tsslbp.settings import load_settings
@@ -42,6 +42,19 @@ def test_a_missing_raw_file_is_named(tmp_path):
     (tmp_path / "raw/t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(SourceError, match="t10k-labels-idx1-ubyte: missing; run the download stage of small"):
         run(image_dataset(), tmp_path)
+
+
+def test_an_array_whose_bytes_changed_on_the_disk_is_found(tmp_path):
+    write_images(tmp_path / "raw", image_dataset())
+    record, processed = run(image_dataset(), tmp_path), tmp_path / "processed"
+    check_arrays(processed, record)
+    images = np.load(processed / "train/images.npy")
+    images[3, 0, 0, 0] ^= 1
+    np.save(processed / "train/images.npy", images)
+    with pytest.raises(
+        ValueError, match=r"processed: damaged: its arrays are not those that data\.json names; run the preprocess stage of small"
+    ):
+        check_arrays(processed, record)
 
 
 def test_the_checksum_follows_the_raw_files(tmp_path):

@@ -87,6 +87,18 @@ def test_only_runs_like_the_published_ones_speak_for_a_recipe(recipes):
     )
 
 
+def test_a_recipe_whose_settings_changed_since_is_told_apart(base, studies):
+    study = studies["recipes"]
+    run = make_run(study, "fashion-mlp-2020-10", epochs=100)
+    edited = study.model("fashion-mlp-2020-10").model_copy(update={"learning_rate": 0.5})
+    edited_study = study.model_copy(update={"models": {**study.models, "fashion-mlp-2020-10": edited}})
+    fashion = recipe_answers(recipe_rows(edited_study, {"fashion-mlp-2020-10": run}, base, {}))[0]
+    assert re.search(
+        r"Of other settings than params\.yaml has now: 2020-10 with .*, 5 × 100, other settings than .* now: learning_rate\.", fashion
+    )
+    assert "Too few" not in fashion and "Consistent" not in fashion
+
+
 def test_a_short_run_of_the_base_is_told_whole_and_once(base, studies):
     run = make_run(base, "mnist-cnn", seeds=(0, 1), epochs=12)
     rows = recipe_rows(studies["recipes"], {}, base, {"mnist-cnn": run})

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.report_builders import sample_studies, study_runs
+from tests.report_builders import make_run, sample_studies, study_runs
 from tsslbp.report.numbers import paired
 from tsslbp.report.statistics import Interval
 from tsslbp.report.studies.ablation import variants
@@ -41,6 +41,34 @@ def test_a_sentence_says_how_many_pairs_and_the_smallest_effect_that_they_could_
     )
     assert found["desired_train 0,1,0,1,1"][0] == "fashion-mlp, Fashion-MNIST: not run."
     assert "unchanged" not in found
+
+
+def test_numbers_of_other_settings_than_now_say_so_beside_the_name_of_the_present_ones(base):
+    study = sample_studies()["ablation"]
+    runs = study_runs(sample_studies())["ablation"]
+    edited = study.model("fashion-mlp-no-intra").model_copy(update={"learning_rate": 0.5})
+    edited_study = study.model_copy(update={"models": {**study.models, "fashion-mlp-no-intra": edited}})
+
+    def told(settings):
+        """The names of the variants of which a sentence says so."""
+        found = variant_answers(variants(settings, runs, base, {}))
+        return [name for name, group in found.items() if "other settings than params.yaml has now: learning_rate" in " ".join(group)]
+
+    assert told(study) == []
+    assert told(edited_study) == ["no intra-neuron term"]
+
+
+def test_a_part_of_the_test_data_gives_no_verdict_whatever_the_pairs_agree_on(base):
+    """The interval knows of the seeds' spread alone, and a percent is one of a hundred samples."""
+    study = sample_studies()["ablation"]
+    runs = {
+        "fashion-mlp-2021-03": make_run(study, "fashion-mlp-2021-03", epochs=15, plateau=89, subset=("100 of 10,000",)),
+        "fashion-mlp-surrogate": make_run(study, "fashion-mlp-surrogate", epochs=15, plateau=80, subset=("100 of 10,000",)),
+    }
+    found = variants(study, runs, base, {})
+    sentence = variant_answers(found)["surrogate alone"][0]
+    assert "5 pairs of seeds, 15 epochs, subset: too few samples. Best of" in sentence
+    assert "Too few samples: surrogate alone" in ablation_answers(found)[0]
 
 
 def test_looks_that_tell_different_stories_are_told_in_one_more_sentence(ablation):

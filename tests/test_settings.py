@@ -108,6 +108,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         ("a: 2001-99-99", "is not valid YAML"),  # a date to YAML
         ("a: 0x_", "is not valid YAML"),  # a number to PyYAML
         ("a: !!bool perhaps", "is not valid YAML"),
+        (r'a: "\Uffffffff"', "is not valid YAML"),
         ("a: " + "9" * 5000, "is not valid YAML"),
         ("a: " + "0x" + "f" * 5000, "missing"),
         ("? {b: 1}\n: 2", "is not valid YAML"),

@@ -215,6 +215,32 @@ def test_a_record_of_other_settings_is_named_and_written_anew(elsewhere):
     assert [seed.seed for seed in read_record(project.folder / RUNS)[0].seeds] == [0]
 
 
+def test_a_record_of_another_scaling_is_one_of_other_conditions(elsewhere):
+    project = elsewhere[0]
+    project.change("mean: [0.3065]", "mean: [0.3]")
+    fit(project, 0, epochs=2)
+    assert "written anew: datasets.digits.mean" in record_so_far(project)
+    assert [seed.seed for seed in read_record(project.folder / RUNS)[0].seeds] == [0]
+
+
+def test_damaged_arrays_are_named_and_not_trained_on(project):
+    images = project.folder / "data/processed/digits/train/images.npy"
+    data = bytearray(images.read_bytes())
+    data[-400] ^= 1
+    images.write_bytes(data)
+    assert "its arrays are not those that data.json names; run the preprocess stage of digits again" in fit(project, 0, epochs=2, code=1)
+    assert not list(project.folder.glob(".scratch/**/seed-*.pt"))
+
+
+def test_what_a_full_disk_left_of_a_first_record_is_written_anew(project):
+    fit(project, 0, epochs=2)
+    (project.folder / RUNS).mkdir(parents=True)
+    assert "written anew" not in record_so_far(project)
+    (project.folder / RUNS / "record.json").unlink()
+    assert f"{RUNS}: holds no record.json" in record_so_far(project)
+    assert [seed.seed for seed in read_record(project.folder / RUNS)[0].seeds] == [0]
+
+
 def test_a_damaged_record_is_named_and_stays(elsewhere, trained):
     project = elsewhere[0]
     trained_here(project, trained, 0, 1)

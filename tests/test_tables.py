@@ -95,6 +95,25 @@ def test_settings_that_changed_since_the_run_are_named(base):
     assert not row.follows_protocol
 
 
+def test_scaling_and_seeds_that_changed_since_the_run_are_named(base):
+    record, provenance = make_run(base, "mnist-cnn", epochs=100)
+    scaled = base.model_copy(update={"datasets": {**base.datasets, "mnist": base.dataset("mnist").model_copy(update={"mean": (0.5,)})}})
+    (row,) = [row for row in make_rows(scaled, {"mnist-cnn": (record, provenance)}) if row.was_run]
+    assert row.departures == ("other settings than params.yaml has now: dataset_settings",)
+    reseeded = base.model_copy(update={"seeds": (0, 1, 2, 3, 14)})
+    (row,) = [row for row in make_rows(reseeded, {"mnist-cnn": (record, provenance)}) if row.was_run]
+    assert row.departures == ("other settings than params.yaml has now: seeds",)
+    assert row.judgement == f"({row.comparison.verdict})"
+
+
+def test_a_row_whose_epoch_was_chosen_on_held_out_samples_is_not_the_protocols(base):
+    model = base.model("mnist-cnn").model_copy(update={"selection": "held-out"})
+    settings = base.model_copy(update={"models": {"mnist-cnn": model}})
+    (row,) = make_rows(settings, {"mnist-cnn": make_run(settings, "mnist-cnn", epochs=100)})
+    assert row.departures == ("epoch chosen on held-out training samples",)
+    assert not row.follows_protocol
+
+
 def test_the_device_of_a_row_says_how_many_threads(base):
     record, provenance = make_run(base, "fashion-mlp")
     one, *others = provenance.seeds

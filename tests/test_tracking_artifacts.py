@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.record_builders import make_record
+from tests.record_builders import make_record, of_weights
 from tests.tracking_helpers import active_runs, client_of
 from tsslbp.tracking import ModelContext, Store, complete, import_records, tracking_store, verify
 from tsslbp.tracking.pictures import model_files, seed_files
@@ -20,6 +20,7 @@ from tsslbp.tracking.store import locked
 
 def test_pictures_and_existing_weights_are_artifacts(store: Store, tmp_path: Path) -> None:
     record, provenance = make_record(seeds=(0,))
+    record = of_weights(record, b"weights")
     (tmp_path / "seed-0-best").write_bytes(b"weights")
     files = {"best.safetensors": tmp_path / "seed-0-best", "final.safetensors": tmp_path / "not there"}
     complete(store, record, provenance, lambda _model, _seed: files)
@@ -38,7 +39,8 @@ def test_pictures_and_existing_weights_are_artifacts(store: Store, tmp_path: Pat
 
 @pytest.mark.usefixtures("quick_pictures")
 def test_weights_that_turn_up_later_are_added(store: Store, tmp_path: Path) -> None:
-    records, weights = [make_record(seeds=(0,))], tmp_path / "final"
+    record, provenance = make_record(seeds=(0,))
+    records, weights = [(of_weights(record, final=b"pulled later"), provenance)], tmp_path / "final"
     import_records(store, records, lambda _model, _seed: {"final.safetensors": weights})
     weights.write_bytes(b"pulled later")
     import_records(store, records, lambda _model, _seed: {"final.safetensors": weights})
@@ -47,11 +49,31 @@ def test_weights_that_turn_up_later_are_added(store: Store, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("quick_pictures")
+def test_weights_of_another_training_are_not_taken_for_the_records(store: Store, tmp_path: Path) -> None:
+    """A record from git may lie beside the weights of an older training, and a network in git beside the record of a newer one."""
+    record, provenance = make_record(seeds=(0,))
+    record, other = of_weights(record, b"weights", b"weights"), tmp_path / "best"
+    files = {"best.safetensors": other, "final.safetensors": tmp_path / "final"}
+    other.write_bytes(b"of last year")
+    (tmp_path / "final").write_bytes(b"weights")
+
+    def logged() -> list[str]:
+        import_records(store, [(record, provenance)], lambda _model, _seed: files)
+        run = active_runs(store)["digits-mlp seed 0"]
+        return [file.path for file in client_of(store).list_artifacts(run.info.run_id, "weights")]
+
+    assert logged() == ["weights/final.safetensors"]
+    other.write_bytes(b"weights")
+    assert logged() == ["weights/best.safetensors", "weights/final.safetensors"]
+
+
+@pytest.mark.usefixtures("quick_pictures")
 def test_files_that_somebody_removed_come_back(store: Store, tmp_path: Path) -> None:
     (tmp_path / "best").write_bytes(b"weights")
     (tmp_path / "params.yaml").write_text("settings")
     contexts = {"digits-mlp": ModelContext(files=(tmp_path / "params.yaml",))}
-    records = [make_record(seeds=(0,))]
+    record, provenance = make_record(seeds=(0,))
+    records = [(of_weights(record, b"weights"), provenance)]
 
     def log() -> dict[str, int]:
         import_records(store, records, lambda _model, _seed: {"best.safetensors": tmp_path / "best"}, contexts)

@@ -5,7 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
+from functools import cache
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -15,7 +17,7 @@ import pytest
 import torch
 
 from tests.project import ROOT
-from tests.record_builders import make_record
+from tests.record_builders import make_record, of_weights
 from tests.servers import free_port, running, wait_until
 from tests.tracking_helpers import active_runs, client_of
 from tsslbp.method.batches import ImageBatches
@@ -23,7 +25,6 @@ from tsslbp.method.build import NETWORK, load_network
 from tsslbp.method.network import SpikingNetwork
 from tsslbp.settings import load_settings
 from tsslbp.storage.checkpoints import save_weights
-from tsslbp.storage.files import digest
 from tsslbp.storage.records import ModelRecord, Provenance
 from tsslbp.tracking import ModelContext, Store, complete, import_records, tracking_store
 from tsslbp.tracking.models import REQUIREMENTS, Sample, packed_library, write_model
@@ -43,7 +44,15 @@ def write_network(path: Path, dataset: str = "digits", seed: int = 0) -> Path:
 
 def trained(seeds: tuple[int, ...] = (0, 1)) -> tuple[ModelRecord, Provenance]:
     record, provenance = make_record(seeds=seeds)
+    record = of_weights(record, network_bytes())
     return record.model_copy(update={"settings": {**record.settings, "time_steps": 5}}), provenance
+
+
+@cache
+def network_bytes(seed: int = 0) -> bytes:
+    """What `write_network` writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        return write_network(Path(folder, "best"), seed=seed).read_bytes()
 
 
 CONTEXT = ModelContext(dataset=DATASETS["digits"])
@@ -141,8 +150,7 @@ def test_logging_again_adds_nothing_and_new_weights_are_a_new_version(logged: St
     import_records(logged, [(record, provenance)], lambda _model, _seed: {"best.safetensors": weights}, {KEY: CONTEXT})
     assert list(registered(logged).values()) == [before]
     other = write_network(tmp_path / "other", seed=1)
-    seeds = tuple(seed.model_copy(update={"best_weights_sha256": digest("new") * 2}) for seed in record.seeds)
-    complete(logged, record.model_copy(update={"seeds": seeds}), provenance, lambda _model, _seed: {"best.safetensors": other}, CONTEXT)
+    complete(logged, of_weights(record, network_bytes(1)), provenance, lambda _model, _seed: {"best.safetensors": other}, CONTEXT)
     ((name, versions),) = registered(logged).items()
     assert versions == before * 2
     assert client_of(logged).get_model_version_by_alias(name, "best").version in ("2", 2)

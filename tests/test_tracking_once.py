@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tests.record_builders import make_epoch, make_record, make_seed
+from tests.record_builders import make_epoch, make_record, make_seed, of_weights
 from tests.tracking_helpers import active_runs, client_of, contents, history, who
 from tsslbp.tracking import LiveLog, Store, complete, import_records, ledger, tracking_store, verify
 from tsslbp.tracking.store import connect
@@ -69,7 +69,8 @@ def test_kills_after_every_write_leave_no_trace(
     store: Store, empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "weights").write_bytes(b"weights")
-    records = [make_record(seeds=(0,))]
+    record, provenance = make_record(seeds=(0,))
+    records = [(of_weights(record, b"weights"), provenance)]
     files: Callable[[str, int], dict[str, Path]] = lambda _model, _seed: {"best.safetensors": tmp_path / "weights"}  # noqa: E731
     import_records(store, records, files)
 

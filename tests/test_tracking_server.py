@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
 from tests import postgres
-from tests.record_builders import make_provenance, make_record, make_seed
+from tests.record_builders import make_provenance, make_record, make_seed, of_weights
 from tests.servers import free_port, running, wait_until
 from tests.tracking_helpers import changed
 from tsslbp.storage.records import ModelRecord
@@ -45,9 +45,14 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield f"http://127.0.0.1:{port}"
 
 
+def weights_of(person: str) -> bytes:
+    return b"weights of " + person.encode()
+
+
 def record_of(person: str, model: str) -> ModelRecord:
     """Settings and run ids are equal for all people; a machine of another kind gives one of them another number."""
     record, _ = make_record(seeds=(0, 1), epochs=EPOCHS, model=model, experiment="shared")
+    record = of_weights(record, weights_of(person))
     return changed(record, 2, 12.5) if person == "bob" else record
 
 
@@ -55,7 +60,7 @@ def _train(folder: Path, uri: str, model: str, start: Any) -> None:
     """What one driver does: it logs two seeds that take turns, then their parent; on a busy machine the server may take its time."""
     os.environ |= {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5"}
     record = record_of(folder.name, model)
-    (folder / f"{model}.safetensors").write_bytes(b"weights of " + folder.name.encode())
+    (folder / f"{model}.safetensors").write_bytes(weights_of(folder.name))
     runs = [
         tracked_run(record.model_copy(update={"seeds": ()}), seed.seed, seed.run_id, make_provenance(seed.seed)) for seed in record.seeds
     ]

@@ -14,7 +14,7 @@ from tests.project import MODEL, Project
 from tsslbp.settings import load_settings
 from tsslbp.storage.checkpoints import load_weights, save_weights
 from tsslbp.storage.files import checksum
-from tsslbp.storage.record_files import read_record
+from tsslbp.storage.record_files import read_record, write_record
 
 PUBLISHED = f"published: {{{MODEL}: {{mean: 90.0, std: 0.1, best: 91.0, runs: 2, epochs: 3}}}}"
 
@@ -59,6 +59,16 @@ def test_a_network_of_another_seed_is_found(project, capsys):
     shutil.copy(project / f"checkpoints/{MODEL}/seed-1-best.safetensors", weights(project))
     assert run_stage(project, "verify") == 1
     assert f"is not the network of seed 0 that the record of {MODEL} names" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_network_beside_a_record_of_failed_seeds_is_one_line(project, capsys):
+    runs = project / "reports/runs" / MODEL
+    record, provenance = read_record(runs)
+    failed = [seed.model_copy(update={"failed": "epoch 1: silent"}) for seed in provenance.seeds]
+    write_record(runs, record.model_copy(update={"seeds": ()}), provenance.model_copy(update={"seeds": tuple(failed)}))
+    assert run_stage(project, "verify") == 1
+    assert f"{MODEL}.safetensors: every seed on record of {MODEL} failed" in capsys.readouterr().err
 
 
 @pytest.mark.slow

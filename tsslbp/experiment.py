@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from tsslbp.data.preprocessing import check_arrays
 from tsslbp.memory import check_memory
 from tsslbp.method.batches import Splits, load_splits
 from tsslbp.method.build import NETWORK, network_options
@@ -82,6 +83,7 @@ class ModelRun:
         check_memory(settings, key, memory_of(device))
         model = settings.model(key)
         splits, data = load_splits(processed_folder(settings, key), settings.dataset_of(key), model)
+        check_arrays(processed_folder(settings, key), data)
         products = resolve_products(settings.execution.products)
         if products == "onednn" and device.type == "cpu" and not onednn_takes(model.precision):
             raise SettingsError(
@@ -218,7 +220,12 @@ class ModelRun:
             experiment=self.settings.experiment,
             model=self.key,
             recipe=self.model.recipe,
-            settings={**self.model.model_dump(mode="json"), "recipe_settings": recipe, "training": shared},
+            settings={
+                **self.model.model_dump(mode="json"),
+                "recipe_settings": recipe,
+                "training": shared,
+                "dataset_settings": self.settings.identity(self.key)["dataset"],
+            },
             data=self.data,
             code=self.code,
             seeds=tuple(outcome.record for outcome in outcomes if outcome.record is not None),

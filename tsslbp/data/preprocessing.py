@@ -59,6 +59,14 @@ def preprocess(key: str, dataset: Dataset, raw: Path, processed: Path, workers: 
     return record
 
 
+def check_arrays(folder: Path, record: DataRecord) -> None:
+    """Raise a ValueError where the arrays of a processed folder are not those that its data.json names."""
+    if record.arrays and _arrays_checksum(folder) != record.arrays:
+        raise ValueError(
+            f"{folder}: damaged: its arrays are not those that data.json names; run the preprocess stage of {record.dataset} again"
+        )
+
+
 def _arrays_checksum(folder: Path) -> str:
     """Return one checksum over all arrays of a folder, by name."""
     return digest({str(path.relative_to(folder)): checksum(path, "sha256") for path in sorted(folder.rglob("*.npy"))})

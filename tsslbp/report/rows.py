@@ -6,7 +6,6 @@ the tables is computed here and named in tables/results.py.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tsslbp.report.frame import Measured, aggregate, runs_frame
 from tsslbp.report.operations import Operations, operations_of
@@ -95,6 +94,22 @@ class ResultRow:
         return "; ".join((*self.departures, *self.remarks))
 
     @property
+    def outdated(self) -> tuple[str, ...]:
+        """Why the numbers are not those of the present settings and code, in words; empty where they are."""
+        others = tuple(filter(_names_settings, self.departures))
+        return (*others, OLDER_CODE) if self.origin.is_present_code is False else others
+
+    @property
+    def has_other_settings(self) -> bool:
+        """Whether the runs are of other settings than params.yaml has now."""
+        return any(map(_names_settings, self.departures))
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether the data are not all of the official ones."""
+        return any(departure.startswith(SUBSET) for departure in self.departures)
+
+    @property
     def extent(self) -> str:
         """Seeds times epochs, as run and, where that is less than the protocol, of how many; "" where not run."""
         if not self.was_run:
@@ -102,14 +117,16 @@ class ResultRow:
         seeds = _part(self.seeds, self.protocol_seeds)
         span = f"{self.epochs}" if self.epochs == self.longest else f"{self.epochs}–{self.longest}"
         epochs = span if self.epochs >= self.protocol_epochs else f"{span} of {self.protocol_epochs}"
-        subset = ", subset" if any(departure.startswith(SUBSET) for departure in self.departures) else ""
-        return f"{seeds} × {epochs}{subset}"
+        return f"{seeds} × {epochs}{', subset' if self.is_subset else ''}"
 
 
 SUBSET = "subset of the data"
-
-
+OTHER_SETTINGS = "other settings than params.yaml has now"
 OLDER_CODE = "measured with an older state of the method's code"
+
+
+def _names_settings(departure: str) -> bool:
+    return departure.startswith(OTHER_SETTINGS)
 
 
 def make_rows(
@@ -189,17 +206,21 @@ def _departures(settings: Settings, key: str, record: ModelRecord, measured: Mea
     if measured and measured.epochs < asked[1]:
         span = f"{measured.epochs}" if measured.epochs == measured.longest else f"{measured.epochs} to {measured.longest}"
         found.append(f"{span} of {asked[1]} epochs")
-    if changed := _changed_settings(settings, key, record.settings):
-        found.append(f"other settings than params.yaml has now: {', '.join(changed)}")
+    if record.settings.get("selection") == "held-out":
+        found.append("epoch chosen on held-out training samples")
+    if changed := _changed_settings(settings, key, record):
+        found.append(f"{OTHER_SETTINGS}: {', '.join(changed)}")
     return tuple(found)
 
 
-def _changed_settings(settings: Settings, key: str, recorded: Mapping[str, Any]) -> list[str]:
-    """Names of the settings that were changed since the runs; epochs have a note of their own."""
-    model = settings.model(key)
+def _changed_settings(settings: Settings, key: str, record: ModelRecord) -> list[str]:
+    """Names of the settings that were changed since the runs; epochs, and fewer seeds than are asked for, have a note of their own."""
+    model, recorded = settings.model(key), record.settings
     recipe, shared = settings.recipes[model.recipe].model_dump(mode="json"), settings.training.model_dump(mode="json")
-    now = {**model.model_dump(mode="json"), "recipe_settings": recipe, "training": shared}
-    return [name for name, value in now.items() if name != "epochs" and name in recorded and recorded[name] != value]
+    scaling = settings.identity(key)["dataset"]
+    now = {**model.model_dump(mode="json"), "recipe_settings": recipe, "training": shared, "dataset_settings": scaling}
+    changed = [name for name, value in now.items() if name != "epochs" and name in recorded and recorded[name] != value]
+    return [*changed, *([] if {seed.seed for seed in record.seeds} <= set(settings.seeds_of(key)) else ["seeds"])]
 
 
 def _remarks(published: Published, comparison: Comparison, origin: Origin) -> list[str]:

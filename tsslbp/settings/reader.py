@@ -133,8 +133,8 @@ def read_sections(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: is larger than {LARGEST_FILE:,} bytes, which no settings file is")
     try:
         raw = _parse(text)
-    except (YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
-        # ruamel.yaml lets out what its conversions raise: ValueError for "!!int x", KeyError for "!!bool x".
+    except (YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError, OverflowError) as error:
+        # ruamel.yaml lets out what its conversions raise: ValueError for "!!int x", KeyError for "!!bool x", OverflowError for "\\Uffffffff".
         raise SettingsError(f"{path}: is not valid YAML: {printable(_complaint(error))}") from None
     if not isinstance(raw, dict):
         raise SettingsError(f"{path}: expected sections such as 'models:', found {shown(raw)}")

@@ -97,7 +97,11 @@ class DataRecord(Record):
 
 
 class ModelRecord(Record):
-    """All seeds of one model. `settings` is the model's section of params.yaml, with its recipe's under "recipe_settings"."""
+    """All seeds of one model.
+
+    `settings` is the model's section of params.yaml, with its recipe's under "recipe_settings", the shared ones under "training", and of
+    its dataset's under "dataset_settings" what decides the weights; records of before 2026-11-29 lack the last.
+    """
 
     experiment: str
     model: str

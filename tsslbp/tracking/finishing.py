@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tsslbp.settings import digest
+from tsslbp.storage.files import checksum
 from tsslbp.storage.records import ModelRecord, SeedRecord
 from tsslbp.storage.summary import metrics
 from tsslbp.tracking import artifacts, mlflow_runs, models
@@ -22,6 +23,8 @@ LOGGED = "tsslbp.logged"
 """Tag of a run that has everything: a digest of what was logged."""
 WEIGHTS = "tsslbp.weights"
 """Tag of a run that has its weights: their checksums."""
+FINAL_WEIGHTS = "final.safetensors"
+"""The name of the weights after the last epoch; `models.WEIGHTS` is that of the best epoch's."""
 FAILURE = "tsslbp.failure"
 """Tag of a run that failed: the reason."""
 
@@ -35,7 +38,7 @@ class Finished:
         record: what it measured.
         started: when it began, milliseconds since 1970.
         epochs: the history of `record`, with times.
-        weights: names, such as "best.safetensors", and the files; those that do not exist are passed over.
+        weights: names, such as "best.safetensors", and the files.
         failed: why the run ended early; None where it did not.
         sample: what a model of the weights takes; None: no model is logged.
     """
@@ -52,6 +55,12 @@ class Finished:
     def ended(self) -> int:
         """When the last epoch ended, milliseconds since 1970."""
         return self.epochs[-1].timestamp
+
+    @property
+    def own_weights(self) -> dict[str, Path]:
+        """Those of the files that are there and the record's: beside a record from git, there may be those of another training."""
+        expected = {models.WEIGHTS: self.record.best_weights_sha256, FINAL_WEIGHTS: self.record.final_weights_sha256}
+        return {name: path for name, path in self.weights.items() if path.is_file() and checksum(path, "sha256") == expected.get(name)}
 
     @property
     def contents(self) -> str:
@@ -80,15 +89,14 @@ def finish_seed(connection: Connection, finished: Finished, replace: bool) -> No
         parent = mlflow_runs.ensure(connection, experiment, finished.run.parent(), run.info.start_time)
     # Files are sent without the lock: they may be large, and sending them twice does no harm.
     artifacts.send_pictures(client, run, finished.run.name, record, again=run.data.tags.get(LOGGED) != finished.contents)
-    weights = f"{record.best_weights_sha256} {record.final_weights_sha256}"
-    new = run.data.tags.get(WEIGHTS) != weights
-    artifacts.send_weights(client, run, finished.weights, again=new)
-    best = finished.weights.get(models.WEIGHTS)
-    if finished.sample is not None and best is not None and best.is_file():
-        models.send_model(client, run, best, finished.sample, again=new)
+    checksums = f"{record.best_weights_sha256} {record.final_weights_sha256}"
+    new, weights = run.data.tags.get(WEIGHTS) != checksums, finished.own_weights
+    artifacts.send_weights(client, run, weights, again=new)
+    if finished.sample is not None and models.WEIGHTS in weights:
+        models.send_model(client, run, weights[models.WEIGHTS], finished.sample, again=new)
     tags = {**finished.run.tags, "mlflow.parentRunId": parent.info.run_id, LOGGED: finished.contents}
-    if any(path.is_file() for path in finished.weights.values()):
-        tags[WEIGHTS] = weights
+    if weights:
+        tags[WEIGHTS] = checksums
     _set_outcome(client, run, tags, finished.failed or "", finished.ended)
 
 

@@ -17,8 +17,8 @@ STUDY = "ablation"
 UNCHANGED = "unchanged"
 """The name of the variant that differs in nothing."""
 
-Effect = Literal["unchanged", "real", "not shown", "too few pairs", "training fails", "not run"]
-EFFECTS: tuple[Effect, ...] = ("training fails", "real", "not shown", "too few pairs", "not run")
+Effect = Literal["unchanged", "real", "not shown", "too few pairs", "too few samples", "training fails", "not run"]
+EFFECTS: tuple[Effect, ...] = ("training fails", "real", "not shown", "too few pairs", "too few samples", "not run")
 """All that a sentence tells of, in its order."""
 
 
@@ -58,7 +58,8 @@ class Variant:
         row: its runs, as in the tables; `row.model` is the study's own key, `row.variant` what differs, as in params.yaml.
         pairs: what it is compared by; None where one of the two was not run.
         effect: "training fails" where a seed could not be trained to the end, whatever the others came to; "real" where the interval
-            of the best accuracy's difference excludes 0.00, as printed, "not shown" where it does not.
+            of the best accuracy's difference excludes 0.00, as printed, "not shown" where it does not; "too few samples" where a part
+            of the test data was there, of which the interval knows nothing.
         unlike: what else differs from the unchanged runs, although it should not.
         note: why the difference may be of something else.
         from_base: whether these are the base's own runs, cut to the extent of its variants.
@@ -155,6 +156,8 @@ def _effect(row: ResultRow, difference: PairedDifference | None, *, is_reference
         return "unchanged"
     if difference is None or difference.interval is None:
         return "too few pairs"
+    if row.sampling:
+        return "too few samples"
     return "real" if difference.interval.side else "not shown"
 
 

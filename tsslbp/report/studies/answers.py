@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from tsslbp.report.numbers import number, paired
-from tsslbp.report.rows import OLDER_CODE
 from tsslbp.report.statistics import CONFIDENCE, PairedDifference, reach
 from tsslbp.report.studies.ablation import EFFECTS, UNCHANGED, Pairs, Variant
 from tsslbp.report.studies.selection import Selection
@@ -36,8 +35,7 @@ def _named(variant: Variant) -> str:
         return f"{variant.name} {variant.outcome.removeprefix('training fails ')}"
     if variant.pairs is None:
         return variant.name
-    age = f", {OLDER_CODE}" if variant.row.origin.is_present_code is False else ""
-    return f"{variant.name} {paired(variant.pairs.best)} ({_extent(variant.pairs)}{age})"
+    return f"{variant.name} {paired(variant.pairs.best)} ({', '.join((_extent(variant), *variant.row.outdated))})"
 
 
 def variant_answers(found: Sequence[Variant]) -> dict[str, tuple[str, ...]]:
@@ -51,9 +49,8 @@ def variant_answers(found: Sequence[Variant]) -> dict[str, tuple[str, ...]]:
 
 
 def _sentence(variant: Variant) -> str:
-    older = (OLDER_CODE,) if variant.row.origin.is_present_code is False else ()
     course = f" {_course(variant.pairs)}" if variant.pairs and variant.effect != "training fails" else ""
-    told = "; ".join((_found(variant), *older, *variant.unlike))
+    told = "; ".join((_found(variant), *variant.row.outdated, *variant.unlike))
     return f"{variant.like}, {variant.row.dataset_title}: {told}.{course}"
 
 
@@ -70,15 +67,16 @@ def _found(variant: Variant) -> str:
     pairs = variant.pairs
     if pairs is None or variant.effect == "training fails":
         return variant.outcome
-    middle = f"{paired(pairs.best)} points, {_extent(pairs)}: {variant.effect}"
-    if pairs.best.interval is None:
+    middle = f"{paired(pairs.best)} points, {_extent(variant)}: {variant.effect}"
+    if pairs.best.interval is None or variant.effect == "too few samples":
         return middle
     return f"{middle}; these pairs could show an effect of {number(pairs.best.interval.half_width)} or more"
 
 
-def _extent(pairs: Pairs) -> str:
-    count = len(pairs.best.seeds)
-    return f"{count} pair{'s'[: count > 1]} of seeds, {pairs.epochs} epochs"
+def _extent(variant: Variant) -> str:
+    assert variant.pairs is not None
+    count = len(variant.pairs.best.seeds)
+    return f"{count} pair{'s'[: count > 1]} of seeds, {variant.pairs.epochs} epochs{', subset' if variant.row.is_subset else ''}"
 
 
 def _course(pairs: Pairs) -> str:
@@ -91,7 +89,7 @@ def _in_time(found: Sequence[Variant]) -> tuple[str, ...]:
     compared = {
         variant.like: variant.pairs.looks
         for variant in found
-        if variant.pairs and len(variant.pairs.best.seeds) >= MANY_PAIRS and variant.effect != "training fails"
+        if variant.pairs and len(variant.pairs.best.seeds) >= MANY_PAIRS and variant.effect in ("real", "not shown")
     }
     told: dict[str, list[str]] = {}
     for look, when in enumerate(LOOKS):

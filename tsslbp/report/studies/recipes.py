@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from tsslbp.report.numbers import estimate, number, spread
 from tsslbp.report.origin import IsPresent, Run
-from tsslbp.report.rows import OLDER_CODE, ResultRow, make_rows
+from tsslbp.report.rows import OLDER_CODE, OTHER_SETTINGS, ResultRow, make_rows
 from tsslbp.report.spreads import compare_spreads, least_std
 from tsslbp.report.statistics import Verdict
 from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
@@ -84,10 +84,11 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
     parts: dict[str, list[str]] = {
         verdict: [_reached(each.row) for each in told if each.row.comparison.verdict == verdict] for verdict in COMPARED
     }
-    untold: dict[str, str] = {}  # the base's own run once: whole, as it stands before the same run cut to the extent of the others
+    untold: dict[str, ResultRow] = {}  # the base's own run once: whole, as it stands before the same run cut to the extent of the others
     for row in (each.row for each in rows if each.row.was_run and each.row.recipe not in settled):
-        untold.setdefault(row.recipe, _reached(row))
-    parts["too few runs, epochs or data to tell"] = list(untold.values())
+        untold.setdefault(row.recipe, row)
+    parts["too few runs, epochs or data to tell"] = [_reached(row) for row in untold.values() if not row.has_other_settings]
+    parts[f"of {OTHER_SETTINGS}"] = [_reached(row) for row in untold.values() if row.has_other_settings]
     parts["not run"] = list(dict.fromkeys(each.row.recipe for each in rows if not each.row.was_run))
     findings = [f"{what.capitalize()}: {'; '.join(names)}." for what, names in parts.items() if names]
     return " ".join((f"{rows[0].row.model}, published {spread(rows[0].row.published)}.", *findings, *_spreads([each.row for each in told])))
@@ -121,5 +122,4 @@ def _ratios(rows: Sequence[ResultRow], published: Published) -> str:
 def _reached(row: ResultRow) -> str:
     """A recipe and its accuracy: "2021-03 with 99.45 ± 0.02, −0.05 [−0.08, −0.02], 5 × 100"."""
     difference = estimate(row.comparison.difference, row.comparison.interval)
-    age = f", {OLDER_CODE}" if row.origin.is_present_code is False else ""
-    return f"{row.recipe} with {spread(row.best)}, {difference}, {row.extent}{age}"
+    return f"{row.recipe} with {', '.join((spread(row.best), difference, row.extent, *row.outdated))}"

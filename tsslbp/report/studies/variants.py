@@ -69,7 +69,8 @@ def longest(study: Settings, runs: Mapping[str, Run], others: Iterable[tuple[Set
         for key, run in theirs.items():
             twin = next((own for own in study.models if study.identity(own) == settings.identity(key)), None)
             if twin is not None and twin in found and _outdoes(run, found[twin]):
-                found[twin] = _named_as(run, twin, study.model(twin).recipe)
+                own_seeds = cut(run, study.seeds_of(twin), max(len(seed.history) for seed in run[0].seeds)) or run
+                found[twin] = _named_as(own_seeds, twin, study.model(twin).recipe)
     return found
 
 

@@ -16,6 +16,7 @@ EFFECT_MARKS: dict[Effect, str] = {
     "real": "●",
     "not shown": "≈",
     "too few pairs": "◇",
+    "too few samples": "◇",
     "training fails": "✕",
     "not run": "○",
 }
