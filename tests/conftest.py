@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import importlib
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 if not torch.cuda.is_available():
-    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: test_fused_gpu.py runs on any device
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: test_neuron_gpu.py runs on any device
 
 from tests import engine_helpers, report_builders
 from tests.project import ROOT
@@ -88,8 +89,10 @@ def store(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty pictures for tests that are not about them: drawing takes longer than all other logging."""
-    for drawing in ("curves.training_curves", "curves.learning_curves", "confusion.confusion_matrix"):
-        monkeypatch.setattr(f"tsslbp.figures.{drawing}", lambda *_, **__: Picture("", "", "", b"", 0, 0))
+    importlib.import_module("tsslbp.report.gallery")  # takes the real ones; later, it would keep these for all tests to come
+    drawings = ("figures.curves.training_curves", "figures.curves.learning_curves", "figures.confusion.confusion_matrix")
+    for drawing in (*drawings, "report.gallery.learning_curves", "report.gallery.firing_curves", "report.gallery.confusion_matrix"):
+        monkeypatch.setattr(f"tsslbp.{drawing}", lambda *_, **__: Picture("", "", "", b"", 0, 0))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,7 @@ import torch
 import tsslbp
 import tsslbp.data.events
 
+NETWORK_IN_GIT = Path(__file__).parent.parent / "reports/weights/mnist-cnn.safetensors"
 CLASSES, STEPS, BATCH = 3, 5, 2
 SHAPE = (1, 8, 8)
 
@@ -169,7 +170,7 @@ CALLS: dict[str, Call] = {
     "evaluate's batch": Call(
         lambda: {"x": images(), "labels": labels()}, lambda x, labels: public("evaluate")(network(), [(x, labels)]).accuracy, is_finite
     ),
-    "load_network": Call(lambda: {"path": Path("no-such-file")}, lambda path: public("load_network")(path)),
+    "load_network": Call(lambda: {"path": NETWORK_IN_GIT}, lambda path: public("load_network")(path)),
     "read_events": Call(lambda: {"source": bytes([3, 4, 128, 0, 9])}, lambda source: public("read_events")(source)),
     "stabilize": Call(lambda: {"events": events()}, lambda events: public("stabilize")(events)),
     "bin_events": Call(

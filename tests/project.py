@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.in_process import prepare
+
 ROOT = Path(__file__).parent.parent
 MODEL = "digits-mlp"
 
@@ -66,9 +68,8 @@ class Project:
         return out + err
 
     def prepare(self) -> None:
-        """Make and preprocess the data."""
-        self.run("download", "--dataset", "digits")
-        self.run("preprocess", "--dataset", "digits")
+        """Make and preprocess the data, in this process."""
+        prepare(self.folder)
 
     def train(self, model: str = MODEL) -> str:
         """Train a model and publish what it came to; returns all that was printed."""

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
+from tests.in_process import prepare, train
 from tests.killing import Running, run, wait_for_their_end
 from tests.project import MODEL, Project, small_settings
 from tests.remains import check_whole, is_partial, whole_files
 from tests.test_pipeline import Copy
 from tests.tracking_helpers import active_runs
+from tsslbp.storage.checkpoints import load_weights
 from tsslbp.storage.record_files import read_record
 from tsslbp.tracking import tracking_store, verify
 
@@ -85,15 +88,34 @@ def test_all_of_them_are_complete_in_mlflow_and_in_their_records(crowded: Copy) 
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
 
 
-def test_company_changes_no_number(crowded: Copy) -> None:
-    """The four are the same network under four names."""
-    histories = {(crowded.folder / "quickstart/reports/runs" / model / "history.csv").read_bytes() for model in MODELS}
-    assert len(histories) == 1
+@pytest.fixture
+def tiny_alone(tmp_path: Path, empty_database: Path) -> Project:
+    """A project of the four models, in which nothing was trained."""
+    project = Project(tmp_path / "project", empty_database)
+    (project.folder / "params.yaml").write_text(small_settings(2, MODELS, "30").replace("quickstart/", ""))
+    prepare(project.folder)
+    return project
+
+
+def test_company_changes_no_number(crowded: Copy, tiny_alone: Project) -> None:
+    """The four are the same network under four names, and one that is trained alone is it, too."""
+    assert train(tiny_alone.folder, MODELS[0]) == 0
+    history = (tiny_alone.folder / "reports/runs" / MODELS[0] / "history.csv").read_bytes()
+    weights = [load_weights(tiny_alone.folder / f"checkpoints/{MODELS[0]}/seed-{seed}-final.safetensors")[0] for seed in (0, 1)]
+    for model in MODELS:
+        folder = crowded.folder / "quickstart"
+        assert (folder / "reports/runs" / model / "history.csv").read_bytes() == history
+        for seed in (0, 1):
+            theirs = load_weights(folder / f"checkpoints/{model}/seed-{seed}-final.safetensors")[0]
+            assert theirs.keys() == weights[seed].keys()
+            assert all(torch.equal(theirs[name], weight) for name, weight in weights[seed].items())
 
 
 def test_dvc_knows_that_all_of_them_are_done(crowded: Copy) -> None:
-    for model in MODELS:
-        assert "Running stage" not in crowded.run("dvc", "repro", "-s", *both(model))
+    stages = [stage for model in MODELS for stage in both(model)]
+    printed = crowded.run("dvc", "repro", "-s", *stages)
+    assert all(f"Stage '{stage}' didn't change, skipping" in printed for stage in stages)
+    assert "Running stage" not in printed
 
 
 @pytest.fixture(scope="module")

@@ -56,14 +56,14 @@ def test_the_estimate_of_memory_is_enough_and_not_twice_too_much(key):
 
 
 def take_an_epoch(key: str) -> None:
-    """Train on two batches of made-up data and pack the state, twice: the second time there is a state before."""
+    """Train on a batch of made-up data and pack the state, twice: the second time there is a state before."""
     settings = load_settings(ROOT / "params.yaml")
     prepare_numerics(1)
     dataset = settings.dataset_of(key)
     # Events that are noise would leave a network silent at its own threshold.
     model = settings.model(key).model_copy(update={"epochs": 2} | ({"threshold": 0.1} if dataset.is_events else {}))
     task = SeedTask(model, settings.recipe_of(key), settings.training, dataset, 0, "cpu", 1, "blas")
-    batches = MadeUp(np.zeros(2 * model.batch_size, np.uint8), model.batch_size, model, dataset)
+    batches = MadeUp(np.zeros(model.batch_size, np.uint8), model.batch_size, model, dataset)
     for state in train_seed(task, Splits(batches, batches)):
         pack_state(state, "key")
 

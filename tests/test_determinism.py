@@ -5,11 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
 from tests.in_process import run_stage
-from tests.project import MODEL, Project
+from tests.project import MODEL, ROOT, Project
+from tsslbp.data.images import Split
+from tsslbp.method.batches import ImageBatches
+from tsslbp.method.build import build_network
+from tsslbp.settings import load_settings
 from tsslbp.storage.record_files import read_record
 
 EVENTS = {
@@ -64,7 +70,7 @@ def test_workers_and_cold_or_warm_caches_change_no_bit(tmp_path, empty_database,
 
 @pytest.mark.slow
 def test_what_threads_change_and_what_they_do_not(tmp_path, empty_database):
-    """Data, weights to begin with and neurons: nothing. Sums of the libraries: their order, hence bits, hence the run's identity."""
+    """Data: nothing. Sums of the libraries: their order, hence bits, hence the run's identity; neurons are compared in test_neuron_cpu.py."""
     found = {}
     for threads in (1, 2):
         for turn in (1, 2):
@@ -86,6 +92,25 @@ def test_what_threads_change_and_what_they_do_not(tmp_path, empty_database):
     assert {name: found[1, 1][name] for name in data} == {name: found[2, 1][name] for name in data}
     ids = [read_record(tmp_path / f"{threads} threads, 1/reports/runs" / MODEL)[0].seeds[0].run_id for threads in (1, 2)]
     assert ids[0] != ids[1]
+
+
+def test_threads_change_neither_the_first_weights_nor_the_order_of_the_samples():
+    settings = load_settings(ROOT / "params.yaml")
+    model, dataset, recipe = settings.model("mnist-cnn"), settings.dataset_of("mnist-cnn"), settings.recipe_of("mnist-cnn")
+    split = Split(np.zeros((500, *dataset.shape), np.uint8), np.arange(500, dtype=np.uint8) % 10)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            batches = ImageBatches(split, dataset.mean, dataset.std, 50).shuffled(3, 7)
+            found.append((build_network(model, recipe, dataset, 3).state_dict(), torch.cat([labels for _, labels in batches])))
+    finally:
+        torch.set_num_threads(before)
+    (weights, order), (other_weights, other_order) = found
+    assert torch.equal(order, other_order)
+    assert not torch.equal(order, order.sort().values)
+    assert weights.keys() == other_weights.keys()
+    assert all(torch.equal(weight, other_weights[name]) for name, weight in weights.items())
 
 
 @pytest.mark.slow

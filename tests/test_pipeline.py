@@ -137,8 +137,7 @@ def test_one_models_learning_rate_makes_that_model_alone_stale_and_a_constant_of
         (copy.folder / "data/processed" / dataset).mkdir(parents=True)
         (copy.folder / "data/processed" / dataset / "data.json").write_text("{}")
     copy.run("dvc", "repro", "digest")
-    for key in models:
-        copy.run("dvc", "commit", "--force", f"fit@{key}", f"train@{key}")
+    copy.run("dvc", "commit", "--force", *(f"{stage}@{key}" for key in models for stage in ("fit", "train")))
     trained = {f"train@{key}" for key in models}
     assert not copy.stale() & trained
     params = copy.folder / "params.yaml"

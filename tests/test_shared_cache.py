@@ -20,8 +20,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     clone = Copy(tmp_path_factory.mktemp("first") / "project")
     (clone.folder / "quickstart/params.yaml").write_text(small_settings(2, [MODEL], "30"))
     clone.run("dvc", "remote", "add", "--default", "shared", str(tmp_path_factory.mktemp("remote")))
-    clone.run("dvc", "repro", f"{PIPELINE}:train@{MODEL}")
-    clone.run("dvc", "repro", f"{PIPELINE}:report")
+    clone.run("dvc", "repro", f"{PIPELINE}:train@{MODEL}", f"{PIPELINE}:report")
     clone.run("dvc", "push", PIPELINE)
     clone.run("git", "add", ".")
     clone.run("git", "add", "--force", "quickstart/reports")  # git ignores those of the quickstart; here they stand for what is committed

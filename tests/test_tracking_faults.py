@@ -27,7 +27,7 @@ def trained(tmp_path_factory, empty_database):
     """A project that was trained while nothing went wrong."""
     project = Project(tmp_path_factory.mktemp("trained") / "project", empty_database)
     project.prepare()
-    project.train()
+    assert train(project.folder, MODEL) == 0
     return project
 
 
@@ -87,10 +87,10 @@ def test_a_server_that_goes_down_costs_no_epoch_and_the_report_completes_its_log
     assert "does not answer; start the server" in err
     assert err.count("warning: MLflow at") == 1
     assert "`python -m stages.report --params params.yaml` completes MLflow" in err
-    project.run("train", "--model", MODEL)
+    assert run_stage(project.folder, "train", "--model", MODEL) == 0
     assert measured(project) == measured(trained)
     cable.join()
-    project.run("report")
+    assert run_stage(project.folder, "report") == 0
     assert_log_is_complete(project, tracking_store(project.folder, f"http://127.0.0.1:{cable.port}"), experiment)
     cable.cut()
 
@@ -104,7 +104,7 @@ def test_a_server_that_never_answers_costs_no_epoch(project, trained, monkeypatc
     assert "does not answer; start the server" in out
     assert project.results() == trained.results()
     monkeypatch.setenv("PROJECT_TRACKING_URI", "")
-    project.run("report")
+    assert run_stage(project.folder, "report") == 0
     assert_log_is_complete(project, tracking_store(project.folder))
 
 
@@ -157,7 +157,7 @@ def test_a_damaged_database_costs_no_epoch_and_is_written_anew(project, trained)
     assert project.results() == trained.results()
     assert "mlflow.db is damaged; move the file away" in project.run("report", code=1)
     database.rename(database.with_suffix(".damaged"))
-    project.run("report")
+    assert run_stage(project.folder, "report") == 0
     assert_log_is_complete(project, tracking_store(project.folder))
 
 
@@ -172,7 +172,7 @@ def test_a_database_that_stays_locked_costs_no_epoch_and_the_report_completes_it
     assert "completes MLflow" in err
     assert project.results() == trained.results()
     assert not active_runs(tracking_store(project.folder), EXPERIMENT)
-    project.run("report")
+    assert run_stage(project.folder, "report") == 0
     assert_log_is_complete(project, tracking_store(project.folder))
 
 
@@ -183,7 +183,7 @@ def test_a_project_that_moves_keeps_its_log_and_goes_on(project, trained):
     project.folder = old.rename(old.with_name("moved to # another 100% place"))
     project.change("epochs: 2", "epochs: 3")
     assert "seed 0 epoch 1/3" not in project.train()
-    project.run("report")
+    assert run_stage(project.folder, "report") == 0
     assert project.results() == trained.results()
     assert not old.exists()
     store = tracking_store(project.folder)

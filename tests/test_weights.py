@@ -10,12 +10,20 @@ from tsslbp.data.images import read_idx_split
 from tsslbp.method.batches import ImageBatches
 from tsslbp.method.build import load_network
 from tsslbp.method.step import evaluate
+from tsslbp.report.origin import read_runs
+from tsslbp.report.rows import make_rows
 from tsslbp.settings import load_settings
 from tsslbp.storage.files import checksum
 from tsslbp.storage.record_files import read_record
 
 ROOT = Path(__file__).parent.parent
 WEIGHTS = sorted((ROOT / "reports/weights").glob("*.safetensors"))
+
+
+def test_every_row_that_was_run_in_full_has_its_network_here():
+    settings = load_settings(ROOT / "params.yaml")
+    rows = make_rows(settings, read_runs(settings, ROOT / settings.folders.runs))
+    assert {row.model for row in rows if row.follows_protocol} == {path.stem for path in WEIGHTS} >= {"fashion-mlp", "mnist-cnn"}
 
 
 @pytest.mark.parametrize("path", WEIGHTS, ids=lambda path: path.stem)
