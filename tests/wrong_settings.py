@@ -54,6 +54,10 @@ WRONG: dict[str, tuple[Change, str]] = {
         model(architecture="15C5", padding=[0, 1]),
         r"models\.mnist-cnn: padding \[0, 1\]: 2 values for the 1",
     ),
+    "one step of a still image": (
+        model(time_steps=1, loss={"kind": "count", "desired_count": 1, "undesired_count": 0}),
+        r"models\.mnist-cnn\.time_steps: got 1; allowed: from 2",
+    ),
     "a train of another length": (model(time_steps=7), r"models\.mnist-cnn: loss\.desired_train has 5 steps, but time_steps is 7"),
     "more steps than were kept": (
         lambda raw: raw["models"]["nmnist-cnn-t30"].update(time_steps=101),

@@ -115,7 +115,7 @@ def optimize(
 
     Raises:
         NotFiniteError: on the CPU, where asking costs nothing, the loss or the gradient's norm is not finite. A potential that is
-            not a number does not spike, so that the loss may stay finite: the gradient tells.
+            not a number does not spike, so that the loss may stay finite: then the gradient tells in most cases, not in all.
     """
     trace = network(x)
     value = loss(trace, labels)

@@ -64,6 +64,8 @@ def _model_problems(settings: Settings, key: str) -> Sequence[str]:
         problems.append(
             f"{where}.time_steps: got {model.time_steps}; allowed: 2 to {dataset.time_steps}, the steps that datasets.{model.dataset} keeps"
         )
+    if not dataset.is_events and model.time_steps < 2:
+        problems.append(f"{where}.time_steps: got {model.time_steps}; allowed: from 2; docs/guarantees.md, Known faults, says why")
     try:
         plan_network(model.architecture, dataset.shape, dataset.classes, model.padding)
     except ValueError as error:

@@ -8,7 +8,7 @@ from tsslbp.arguments import POSITIVE, choice, number
 POOLING_GAIN = 1.1
 """The reference sums over a pooling window and multiplies by this; no source is given there."""
 SURROGATE_WIDTH = 0.2
-"""Width of the warm-up's sigmoid, in units of the threshold (reference code)."""
+"""Width of the warm-up's sigmoid, in units of the potential (reference code)."""
 SURROGATE_LIMIT = 8.0
 """The sigmoid's argument is clamped to this (reference code)."""
 BUSY_RATE = 0.1
