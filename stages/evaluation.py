@@ -31,12 +31,12 @@ def evaluate_weights(
 
     device = prepare_device(settings.execution)
     network = load_network(path, products=products).to(device)
-    _check_network(settings, key, path)
+    check_network(settings, key, path)
     model = ModelRun.open(settings, key, device)
     return model, evaluate(network, model.splits.test.in_order())
 
 
-def _check_network(settings: Settings, key: str, path: Path) -> None:
+def check_network(settings: Settings, key: str, path: Path) -> None:
     """Raise a ValueError where a weights file is of another network than the model's."""
     from tsslbp.method.build import NETWORK, network_options
     from tsslbp.storage.checkpoints import load_weights

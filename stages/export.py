@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common import run, weights_of
+from stages.evaluation import check_network
 from stages.published_weights import remote_advice, weights_path
 from tsslbp.settings import Dataset, Settings
 
@@ -18,7 +19,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     """Write the file.
 
     Raises:
-        ValueError: there are no weights, or the library of the format is not installed.
+        ValueError: there are no weights, they are of another model, or the library of the format is not installed.
     """
     key, dataset = options.model, settings.dataset_of(options.model)
     weights = options.weights or _weights(settings, key)
@@ -27,13 +28,24 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         from tsslbp.export.nir_graph import nir_graph, write_nir
         from tsslbp.method.build import load_network
 
+        network = load_network(weights)
+        check_network(settings, key, weights)
+        _check_model(weights, key)
         about = {"model": key, **_input(dataset)}
-        write_nir(target, nir_graph(load_network(weights), options.step, options.read_out, about))
+        write_nir(target, nir_graph(network, options.step, options.read_out, about))
     except ModuleNotFoundError as error:
         if error.name not in ("nir", "h5py"):
             raise
         raise ValueError(f"--format {options.format}: {error.name} is not installed; `pip install '.[export]'` installs it") from None
     print(f"written: {target}, the network of {weights}; each of its time steps stands for {options.step:g} s")
+
+
+def _check_model(weights: Path, key: str) -> None:
+    """Raise a ValueError where a weights file says that it is of another model: its input may be scaled differently."""
+    from tsslbp.storage.checkpoints import load_weights
+
+    if (found := load_weights(weights)[1].get("model", key)) != key:
+        raise ValueError(f"{weights}: is the network of {found}, not of {key}; name that model with --model")
 
 
 def _weights(settings: Settings, key: str) -> Path:

@@ -5,20 +5,27 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from ray.exceptions import AuthenticationError
 
 from tests.engine_helpers import EPOCHS, assert_same, final_states, jobs_of
 from tests.in_process import run_stage
 from tests.killing import wait_for_their_end
 from tests.project import MODEL, ROOT, Project
 from tsslbp.engines import Failed, Finished, Started
+from tsslbp.engines.jobs import EngineError
 from tsslbp.engines.messages import Batch, Broken, Packed
+from tsslbp.engines.ray_actor import _actor_class
+from tsslbp.engines.ray_cluster import _guarded_folder, open_cluster
+from tsslbp.engines.ray_guard import users_of
 from tsslbp.engines.ray_worker import Introduction, RayWorker, computing_versions
 from tsslbp.storage.checkpoints import save_packed
 
@@ -77,6 +84,32 @@ def test_an_address_without_a_cluster_is_one_line(ray_project, monkeypatch, capf
     lines = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("warning")]
     assert len(lines) == 1
     assert re.search(said, lines[0])
+
+
+def test_a_cluster_that_knows_another_token_is_one_line(monkeypatch):
+    """An empty one, too, which `$(cat token)` gives before there is such a file."""
+    monkeypatch.setattr("ray.init", Mock(side_effect=AuthenticationError("no token\n was found")))
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with pytest.raises(EngineError, match=r"cannot be joined: .*no token was found.*RAY_AUTH_TOKEN"), open_cluster(address):
+            pass
+
+
+def test_a_library_that_does_not_load_on_a_node_is_the_nodes_reason_and_no_error(monkeypatch):
+    monkeypatch.setattr("ray.get_runtime_context", lambda: Mock(get_node_id=lambda: "0123456789"))
+    monkeypatch.setattr(RayWorker, "introduce", Mock(side_effect=OSError("libcudart.so.12: cannot open shared object file")))
+    node, name, reason = _actor_class()().introduce("kernel", "cpu")
+    assert (node, reason) == ("0123456789", "OSError: libcudart.so.12: cannot open shared object file")
+    assert "(01234567)" in name
+
+
+def test_the_folder_of_a_local_ray_is_the_one_that_the_system_names(tmp_path, monkeypatch):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "link"))
+    with _guarded_folder() as folder, (Path(folder) / "log").open("w"):
+        assert users_of(folder) == {os.getpid()}
+    assert not Path(folder).exists()
 
 
 def test_what_differs_on_a_node_is_named():

@@ -16,6 +16,7 @@ from tests.project import MODEL, ROOT, Project
 from tsslbp.data.digits import make_digits
 from tsslbp.method.batches import ImageBatches
 from tsslbp.settings import load_settings
+from tsslbp.storage.checkpoints import load_weights, save_weights
 
 nir = pytest.importorskip("nir", reason="the extra `export` is not installed")
 from tsslbp.export.nir_graph import nir_graph, write_nir  # noqa: E402
@@ -133,6 +134,24 @@ def test_the_read_out_is_the_trace_of_the_output_neurons(tmp_path):
     assert (set(node.tau), set(node.r), node.tau.shape) == ({0.006}, {1.0}, (10,))
     assert ("read_out", "output") in graph.edges
     assert "read_out" not in graph_of(network_of("30", (1, 8, 8)), tmp_path / "y.nir", read_out="spikes").nodes
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"model": "mnist-cnn"}, "other.safetensors: is the network of mnist-cnn, not of fashion-mlp; name that model with --model"),
+        ({}, "other.safetensors: is of another network than fashion-mlp has now: architecture 15C5-P2-40C5-P2-300 in place of 400-400"),
+    ],
+)
+def test_weights_of_another_model_are_refused_in_one_line(metadata, said, tmp_path, capsys):
+    """Two datasets may have networks of one shape, and scale their images differently."""
+    key = "fashion-mlp" if metadata else "mnist-cnn"
+    weights, found = load_weights(ROOT / f"reports/weights/{key}.safetensors")
+    save_weights(tmp_path / "other.safetensors", weights, {**found, **metadata})
+    arguments = ("--model", "fashion-mlp", "--format", "nir", "--weights", str(tmp_path / "other.safetensors"))
+    assert run_stage(ROOT, "export", *arguments, "--output", str(tmp_path / "x.nir")) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "x.nir").exists()
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """`make ui`: the MLflow UI on a project's database, in a real browser, and every way in which it may not start."""
 
+import io
 import json
 import shutil
 import socket
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -14,7 +16,8 @@ import psutil
 import pytest
 
 from stages.common import run
-from stages.ui import Address, main, make_parser
+from stages.ui import Address, _wait_until_up, main, make_parser
+from tests.faulty_server import serving
 from tests.record_builders import make_record
 from tests.servers import ROOT, free_port, running, wait_until
 from tsslbp.storage.records import ModelRecord, Provenance
@@ -34,6 +37,16 @@ def ui(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str
         run(main, make_parser(), [str(argument) for argument in arguments])
     output = capsys.readouterr()
     return int(end.value.code or 0), output.out, output.err
+
+
+def test_a_proxy_is_not_asked_for_the_server_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with serving() as server:
+        server.otherwise = lambda handler: handler.reply(200, b"OK")
+        port = int(server.at("", server.otherwise).split(":")[2].split("/")[0])
+        _wait_until_up(Mock(poll=lambda: None), Address("127.0.0.1", port), io.StringIO())
 
 
 def params_in(folder: Path) -> Path:

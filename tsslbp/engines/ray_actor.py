@@ -120,10 +120,12 @@ def _actor_class() -> type:
             node = ray.get_runtime_context().get_node_id()
             try:
                 from tsslbp.engines.ray_worker import RayWorker
-            except ImportError as error:
-                return node, f"{platform.node()} ({node[:8]})", str(error)
-            self._worker = RayWorker()
-            return self._worker.introduce(node, loss, device)
+
+                self._worker = RayWorker()
+                return self._worker.introduce(node, loss, device)
+            except Exception as error:  # a library without a file of its own raises OSError, another anything
+                reason = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+                return node, f"{platform.node()} ({node[:8]})", reason
 
         def begin(self, *arguments: Any) -> None:
             self._worker.begin(*arguments)

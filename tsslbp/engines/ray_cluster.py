@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import ray
+from ray.exceptions import RayError
 
 from tsslbp.engines.jobs import EngineError
 
@@ -140,7 +141,7 @@ def _guarded_folder() -> Iterator[str]:
 
     It is not below the project: a socket's path holds 107 characters.
     """
-    folder = tempfile.mkdtemp(prefix="tsslbp-ray-")
+    folder = os.path.realpath(tempfile.mkdtemp(prefix="tsslbp-ray-"))  # the guard compares it with what the system calls open files
     command = [sys.executable, "-I", str(Path(__file__).with_name("ray_guard.py")), folder, str(os.getpid())]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):  # closes the pipe and waits
         yield folder
@@ -158,7 +159,7 @@ def _connect(arguments: dict[str, Any], address: str | None) -> RayCluster:
     _hold_tongue()
     try:
         ray.init(**arguments)
-    except (RuntimeError, OSError, ValueError) as error:
+    except (RayError, RuntimeError, OSError, ValueError) as error:
         where = "Ray does not start on this machine" if address is None else f"RAY_ADDRESS: got {address!r}, but it cannot be joined"
         remedy = (
             ""
