@@ -43,8 +43,9 @@ METHOD = f"""\
 - The lower bound is the network's convolutions and products over T·B samples, forward and backward, and nothing else. Each dense
   product goes through the faster of two libraries for its shape: PyTorch's BLAS, or oneDNN. It computes a still image's first product at
   every step; an implementation that computes it once can be faster, and the last columns of the table show the bound that does so, too.
-- Memory is the largest resident size of the process above its size before the network was built, samples and imports included. It is not
-  shown for what is compiled, whose compiler takes memory, too.
+- Memory is the largest resident size of the process above its size before the network was built, samples and imports included. For what is
+  compiled it is an upper bound, marked ≤: the compiler's memory is in it, and JAX's imports. Of recordings, the other PyTorch libraries
+  are charged for all batches as floats.
 - The public case: G. Lenz et al., "Spiking Neural Network (SNN) Library Benchmarks", Open Neuromorphic, 2023. Its product n → n is
   the same work for all; "LIF alone" shows what the libraries differ in."""
 
@@ -111,11 +112,11 @@ def _behind(results: Results, case: str, mode: str) -> str:
 
 def _larger(results: Results, case: str) -> str:
     ours = results.find(case, OURS)
-    smaller = [m for entry in NOT_COMPILED if ours and (m := results.find(case, entry)) and m.memory < ours.memory]
+    smaller = [m for entry in LIBRARIES if ours and (m := results.find(case, entry)) and m.memory < ours.memory]
     if ours is None or not smaller:
         return ""
     least = min(smaller, key=lambda m: m.memory)
-    return f"{case}, memory: {tables.megabytes(ours)} MB, {least.entry.title} {tables.megabytes(least)} MB"
+    return f"{case}, memory: {tables.megabytes(ours)} MB, {least.entry.title} {tables.at_most(least)} MB"
 
 
 def _networks(results: Results) -> list[str]:
