@@ -118,7 +118,11 @@ def measure(jobs: Sequence[Job], effort: Effort, track: Track, modes: Sequence[s
     failed: Failures = {}
     with ExitStack() as stack:
         workers = {job: stack.enter_context(start(job)) for job in jobs}
-        _start(workers, failed, "ready")
+        bounds = {job: worker for job, worker in workers.items() if job.entry.kind == "lower bound"}
+        _start({job: worker for job, worker in workers.items() if job not in bounds}, failed, "ready")
+        for job, worker in bounds.items():  # each alone, for it finds out which library is the faster
+            _start({job: worker}, failed, "ready")
+        workers = {job: worker for job, worker in workers.items() if job not in failed}
         free = available_memory()
         limit = MEMORY_SHARE * (usable_memory() / 2 if free is None else free)
         taken = {

@@ -1,10 +1,13 @@
 """What the benchmark counts, and what it measures with."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from benchmarks import inputs
 from benchmarks.cases import changed, chosen, layer_cases, sweeps
+from benchmarks.commands import Commands
 from benchmarks.peer_network import Neurons, PeerNetwork
 from benchmarks.roster import ROSTER, Setting
 from tests.benchmark_builders import small
@@ -107,3 +110,20 @@ def test_a_peer_network_computes_the_same_layers_in_every_layout(channels_last, 
 def test_every_name_on_the_roster_is_its_own():
     assert all(name == entry.name for name, entry in ROSTER.items())
     assert len({entry.title for entry in ROSTER.values()}) == len(ROSTER)
+
+
+@pytest.mark.parametrize(("later", "compared"), [((0.01, 0.02), 4), ((2.0, 3.0), 1)])
+def test_settings_are_compared_by_steps_after_the_first_which_compiles(monkeypatch, later, compared):
+    """The first call of a step takes a minute here, whichever setting it is of."""
+    monkeypatch.setattr("benchmarks.commands.timed", lambda step, _: step())
+    calls = dict.fromkeys(("one", "other"), 0)
+
+    def make(setting, _):
+        def step():
+            calls[setting] += 1
+            return 60.0 if calls[setting] == 1 else dict(zip(calls, later, strict=True))[setting]
+
+        return SimpleNamespace(train=step)
+
+    assert Commands(make, None, "", compiled=True).trial(["one", "other"]) == list(later)
+    assert set(calls.values()) == {1 + compared}
