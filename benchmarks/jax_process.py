@@ -15,8 +15,8 @@ from typing import Any, Self
 
 from benchmarks.cases import Case, NetworkCase
 from benchmarks.commands import Findings, Turn
+from benchmarks.job import GRACE, Job, WorkerError, without_interrupts
 from benchmarks.roster import JAX_ENVIRONMENT
-from benchmarks.worker import GRACE, Job, WorkerError, without_interrupts
 
 ROOT = Path(__file__).parent.parent
 ERRORS = "errors"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.cases import ROW, Case, Choice, LayerCase, Sweep, chosen
+from benchmarks.job import Job
 from benchmarks.machine import ProcessorTime, conditions, with_others
 from benchmarks.measurement import Measurement, Trial
 from benchmarks.results import Results
@@ -14,7 +15,6 @@ from benchmarks.roster import LOWER_BOUND, OURS, ROSTER, Entry
 from benchmarks.row_of_table import QUICK_SHARE, SHARE, RowTime, measure_row
 from benchmarks.row_of_table import csv_text as row_csv
 from benchmarks.turns import QUICK, Effort, find_settings, measure
-from benchmarks.worker import Job
 from stages.display import ScreenProgress
 from tsslbp.settings import Settings
 from tsslbp.storage.files import whole_file, write_text

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from benchmarks.job import Job, Worker, WorkerError
 from benchmarks.measurement import Measurement, Trial
 from benchmarks.quiet import Timed, repeat_disturbed, watched
 from benchmarks.roster import Entry, Setting
-from benchmarks.worker import Job, Worker, WorkerError, start
+from benchmarks.worker import start
 from tsslbp.limits import available_memory, usable_memory
 
 MEMORY_SHARE = 0.75

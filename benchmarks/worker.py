@@ -10,66 +10,21 @@ import os
 import signal
 import traceback
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from benchmarks.cases import Case, NetworkCase
+from benchmarks.cases import NetworkCase
 from benchmarks.commands import SYNTHETIC, Commands
-from benchmarks.roster import Entry, Setting
+from benchmarks.jax_process import JaxWorker
+from benchmarks.job import GRACE, Job, Worker, WorkerError, without_interrupts
+from benchmarks.roster import Setting
 from tsslbp.settings import Execution
-
-GRACE = 10.0
-"""Seconds that a process gets to end by itself."""
-
-
-class WorkerError(RuntimeError):
-    """What an implementation stopped with; its last line, as nobody but its author can read the rest."""
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """What a worker is to do. `setting`: of a peer; None: it is only to find out which is the fastest."""
-
-    case: Case
-    entry: Entry
-    threads: int
-    setting: Setting | None = None
-
-
-class Worker(Protocol):
-    """The near end of a process that is measured: ask it, close it; a context manager."""
-
-    def send(self, command: str, *arguments: object) -> None:
-        """Ask for something without waiting; if the process is gone, `receive` will tell."""
-
-    def receive(self) -> Any:
-        """Wait for the answer to the oldest question.
-
-        Raises:
-            WorkerError: the implementation failed.
-        """
-
-    def ask(self, command: str, *arguments: object) -> Any:
-        """`send`, then `receive`."""
-
-    def dismiss(self) -> None:
-        """Let the process go, without waiting until it has gone."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None: ...
 
 
 def start(job: Job) -> Worker:
     """Start the process of a job: of PyTorch, or of JAX in its own environment."""
-    if not job.entry.on_jax:
-        return TorchWorker(job)
-    from benchmarks.jax_process import JaxWorker
-
-    return JaxWorker(job)
+    return JaxWorker(job) if job.entry.on_jax else TorchWorker(job)
 
 
 class TorchWorker:
@@ -120,16 +75,6 @@ class TorchWorker:
             if self._process.exitcode is None:
                 stop()
         self._process.join()
-
-
-@contextlib.contextmanager
-def without_interrupts() -> Iterator[None]:
-    """Let a process that starts here ignore the keyboard's interrupt, which reaches every process: the one that reports acts on it."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def serve(connection: Connection, job: Job) -> None:

@@ -9,8 +9,8 @@ import pytest
 from benchmarks.cases import LayerCase
 from benchmarks.jax_inputs import write_inputs
 from benchmarks.jax_process import JaxWorker
+from benchmarks.job import Job, WorkerError
 from benchmarks.roster import JAX_ENVIRONMENT, PEERS
-from benchmarks.worker import Job, WorkerError
 from tests.benchmark_builders import small
 from tsslbp.method.build import build_network
 

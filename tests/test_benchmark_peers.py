@@ -11,10 +11,10 @@ import pytest
 
 from benchmarks.cases import layer_cases
 from benchmarks.charts import looks
+from benchmarks.job import Job
 from benchmarks.peers import Peer, find_peers
 from benchmarks.roster import LIBRARIES, LOWER_BOUND, OURS, PEERS, ROSTER, Entry
 from benchmarks.turns import Effort, find_settings, measure
-from benchmarks.worker import Job
 from tests.benchmark_builders import small
 from tests.project import ROOT
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cases import LayerCase
+from benchmarks.job import Job, WorkerError
 from benchmarks.roster import LOWER_BOUND, OURS
 from benchmarks.turns import Effort, fitting, measure
-from benchmarks.worker import Job, TorchWorker, WorkerError, commands_of
+from benchmarks.worker import TorchWorker, commands_of
 from tests.benchmark_builders import small
 from tests.project import ROOT
 
