@@ -23,6 +23,7 @@ from benchmarks.commands import SYNTHETIC
 from tsslbp.data import recordings
 from tsslbp.data.archives import open_zip, read_entry
 from tsslbp.data.events import SENSOR, Events, read_events, write_events
+from tsslbp.data.preprocessing import arrays_checksum
 from tsslbp.data.readers import list_members
 from tsslbp.progress import Progress
 from tsslbp.settings import Dataset, Settings
@@ -95,7 +96,7 @@ def preprocess(archives: Archives, dataset: Dataset, workers: int, progress: Pro
         train_samples=archives.sizes["train"],
         test_samples=archives.sizes["test"],
         subset=("recordings repeated with jitter",),
-        arrays=SYNTHETIC,
+        arrays=arrays_checksum(archives.processed),
     )
     (archives.processed / "data.json").write_text(json.dumps(record.model_dump(mode="json")))
     return seconds, sum(path.stat().st_size for path in archives.processed.rglob("*.npy"))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.cases import ROW, ROW_MODEL
 from benchmarks.commands import SYNTHETIC, Turn
 from benchmarks.quiet import Timed, repeat_disturbed, watched
+from tsslbp.data.preprocessing import arrays_checksum
 from tsslbp.settings import Dataset, Settings
 from tsslbp.storage.records import DataRecord
 
@@ -188,7 +189,7 @@ def write_data(folder: Path, dataset: Dataset, share: float) -> int:
         train_samples=sizes["train"],
         test_samples=sizes["test"],
         subset=(SYNTHETIC,),
-        arrays=SYNTHETIC,
+        arrays=arrays_checksum(folder),
     )
     (folder / "data.json").write_text(json.dumps(record.model_dump(mode="json")))
     return sizes["train"]

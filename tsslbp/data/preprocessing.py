@@ -43,7 +43,7 @@ def preprocess(key: str, dataset: Dataset, raw: Path, processed: Path, workers: 
             train_samples=train.samples,
             test_samples=test.samples,
             subset=tuple(file.note for file in files if file.note is not None),
-            arrays=_arrays_checksum(folder),
+            arrays=arrays_checksum(folder),
             shape=dataset.shape,
             classes=dataset.classes,
             empty_recordings=train.empty + test.empty,
@@ -61,13 +61,13 @@ def preprocess(key: str, dataset: Dataset, raw: Path, processed: Path, workers: 
 
 def check_arrays(folder: Path, record: DataRecord) -> None:
     """Raise a ValueError where the arrays of a processed folder are not those that its data.json names."""
-    if record.arrays and _arrays_checksum(folder) != record.arrays:
+    if record.arrays and arrays_checksum(folder) != record.arrays:
         raise ValueError(
             f"{folder}: damaged: its arrays are not those that data.json names; run the preprocess stage of {record.dataset} again"
         )
 
 
-def _arrays_checksum(folder: Path) -> str:
+def arrays_checksum(folder: Path) -> str:
     """Return one checksum over all arrays of a folder, by name."""
     return digest({str(path.relative_to(folder)): checksum(path, "sha256") for path in sorted(folder.rglob("*.npy"))})
 
