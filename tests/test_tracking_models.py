@@ -5,9 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
-from functools import cache
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -16,43 +14,24 @@ import numpy as np
 import pytest
 import torch
 
+from tests.network_files import DATASETS, network_bytes, write_network
 from tests.project import ROOT
 from tests.record_builders import make_record, of_weights
 from tests.servers import free_port, running, wait_until
 from tests.tracking_helpers import active_runs, client_of
 from tsslbp.method.batches import ImageBatches
-from tsslbp.method.build import NETWORK, load_network
-from tsslbp.method.network import SpikingNetwork
-from tsslbp.settings import load_settings
-from tsslbp.storage.checkpoints import save_weights
+from tsslbp.method.build import load_network
 from tsslbp.storage.records import ModelRecord, Provenance
 from tsslbp.tracking import ModelContext, Store, complete, import_records, tracking_store
 from tsslbp.tracking.models import REQUIREMENTS, Sample, packed_library, write_model
 
-DATASETS = load_settings(ROOT / "quickstart/params.yaml").datasets
 KEY = "digits-mlp"
-
-
-def write_network(path: Path, dataset: str = "digits", seed: int = 0) -> Path:
-    """The weights of a small network that nobody trained."""
-    shape = list(DATASETS[dataset].shape)
-    options = {"architecture": "20", "input_shape": shape, "classes": 10, "time_steps": 5, "tau_m": 5.0, "tau_s": 3.0, "padding": 0}
-    network = SpikingNetwork(**options, generator=torch.Generator().manual_seed(seed))
-    save_weights(path, network.state_dict(), {NETWORK: options})
-    return path
 
 
 def trained(seeds: tuple[int, ...] = (0, 1)) -> tuple[ModelRecord, Provenance]:
     record, provenance = make_record(seeds=seeds)
     record = of_weights(record, network_bytes())
     return record.model_copy(update={"settings": {**record.settings, "time_steps": 5}}), provenance
-
-
-@cache
-def network_bytes(seed: int = 0) -> bytes:
-    """What `write_network` writes."""
-    with tempfile.TemporaryDirectory() as folder:
-        return write_network(Path(folder, "best"), seed=seed).read_bytes()
 
 
 CONTEXT = ModelContext(dataset=DATASETS["digits"])

@@ -134,7 +134,7 @@ def read_sections(path: Path) -> dict[str, Any]:
     try:
         raw = _parse(text)
     except (YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError, OverflowError) as error:
-        # ruamel.yaml lets out what its conversions raise: ValueError for "!!int x", KeyError for "!!bool x", OverflowError for "\\Uffffffff".
+        # ruamel.yaml lets out what its conversions raise: ValueError for "!!int x", KeyError for "!!bool x", OverflowError for "\Uffffffff".
         raise SettingsError(f"{path}: is not valid YAML: {printable(_complaint(error))}") from None
     if not isinstance(raw, dict):
         raise SettingsError(f"{path}: expected sections such as 'models:', found {shown(raw)}")

@@ -1,0 +1,77 @@
+"""A row says how its runs differ from the protocol and from the present settings, on what they ran, and which seeds failed."""
+
+from tests.report_builders import make_run
+from tsslbp.report.rows import make_rows
+
+
+def test_uneven_seeds_count_the_epochs_that_all_have(base):
+    long, provenance = make_run(base, "mnist-cnn", epochs=100)
+    short, _ = make_run(base, "mnist-cnn", epochs=40)
+    record = long.model_copy(update={"seeds": (*long.seeds[:4], short.seeds[4])})
+    row = make_rows(base, {"mnist-cnn": (record, provenance)})[0]
+    assert (row.epochs, row.departures) == (40, ("40 to 100 of 100 epochs",))
+
+
+def test_settings_that_changed_since_the_run_are_named(base):
+    record, provenance = make_run(base, "mnist-cnn", epochs=100)
+    older = record.model_copy(update={"settings": {**record.settings, "learning_rate": 0.1, "epochs": 7}})
+    row = make_rows(base, {"mnist-cnn": (older, provenance)})[0]
+    assert row.departures == ("other settings than params.yaml has now: learning_rate",)
+    assert not row.follows_protocol
+
+
+def test_scaling_and_seeds_that_changed_since_the_run_are_named(base):
+    record, provenance = make_run(base, "mnist-cnn", epochs=100)
+    scaled = base.model_copy(update={"datasets": {**base.datasets, "mnist": base.dataset("mnist").model_copy(update={"mean": (0.5,)})}})
+    (row,) = [row for row in make_rows(scaled, {"mnist-cnn": (record, provenance)}) if row.was_run]
+    assert row.departures == ("other settings than params.yaml has now: dataset_settings",)
+    reseeded = base.model_copy(update={"seeds": (0, 1, 2, 3, 14)})
+    (row,) = [row for row in make_rows(reseeded, {"mnist-cnn": (record, provenance)}) if row.was_run]
+    assert row.departures == ("other settings than params.yaml has now: seeds",)
+    assert row.judgement == f"({row.comparison.verdict})"
+
+
+def test_a_row_whose_epoch_was_chosen_on_held_out_samples_is_not_the_protocols(base):
+    model = base.model("mnist-cnn").model_copy(update={"selection": "held-out"})
+    settings = base.model_copy(update={"models": {"mnist-cnn": model}})
+    (row,) = make_rows(settings, {"mnist-cnn": make_run(settings, "mnist-cnn", epochs=100)})
+    assert row.departures == ("epoch chosen on held-out training samples",)
+    assert not row.follows_protocol
+
+
+def test_the_device_of_a_row_says_how_many_threads(base):
+    record, provenance = make_run(base, "fashion-mlp")
+    one, *others = provenance.seeds
+    mixed = provenance.model_copy(update={"seeds": (one.model_copy(update={"threads": 1}), *others)})
+    row = next(row for row in make_rows(base, {"fashion-mlp": (record, mixed)}) if row.model == "fashion-mlp")
+    assert row.origin.device == f"{one.device}, 1 thread; {one.device}, {others[0].threads} threads"
+
+
+def test_the_device_of_a_row_says_which_library_of_products(base):
+    """Two processors of one name need not have the same instructions, and so not the same library."""
+    record, provenance = make_run(base, "fashion-mlp")
+    known = ("onednn", "blas", None, "blas", "blas")
+    seeds = tuple(seed.model_copy(update={"products": each}) for seed, each in zip(provenance.seeds, known, strict=True))
+    row = next(row for row in make_rows(base, {"fashion-mlp": (record, provenance.model_copy(update={"seeds": seeds}))}) if row.was_run)
+    place = f"{seeds[0].device}, {seeds[0].threads} threads"
+    assert row.origin.device == f"{place}, oneDNN; {place}, BLAS; {place}"
+
+
+def test_a_gpu_has_its_own_library_of_products(base):
+    record, provenance = make_run(base, "fashion-mlp")
+    seeds = tuple(seed.model_copy(update={"products": "onednn", "device": "cuda, a GPU", "threads": 1}) for seed in provenance.seeds)
+    row = next(row for row in make_rows(base, {"fashion-mlp": (record, provenance.model_copy(update={"seeds": seeds}))}) if row.was_run)
+    assert row.origin.device == "cuda, a GPU, 1 thread"
+
+
+def test_a_failure_keeps_its_reason_but_not_the_folders(base):
+    run = make_run(base, "mnist-cnn", failed={7: "OSError: /home/someone/project/x.py\nsee https://example.org/a/b " + "y" * 300})
+    note = make_rows(base, {"mnist-cnn": run})[0].note
+    assert "seed 7 failed: OSError: x.py see https://example.org/a/b" in note
+    assert "someone" not in note and len(note) < 250
+
+
+def test_a_model_whose_every_seed_failed_was_not_run(base):
+    row = make_rows(base, {"mnist-cnn": make_run(base, "mnist-cnn", seeds=(), failed={0: "boom"})})[0]
+    assert (row.comparison.verdict, row.was_run) == ("not run", False)
+    assert row.note == "0 of 5 seeds; seed 0 failed: boom"
