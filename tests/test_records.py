@@ -145,6 +145,15 @@ def test_metrics_are_mean_sample_stddev_and_maximum(seeds: tuple[int, ...]) -> N
     assert shown_metrics(record)["seeds"] == len(seeds)
 
 
+def test_beside_whole_seeds_one_that_has_begun_does_not_count() -> None:
+    record, _ = make_record(seeds=(0, 1, 2))
+    begun = record.seeds[2].model_copy(update={"history": record.seeds[2].history[:1]})
+    uneven = record.model_copy(update={"seeds": (*record.seeds[:2], begun)})
+    whole = record.model_copy(update={"seeds": record.seeds[:2]})
+    assert (metrics(uneven), shown_metrics(uneven)) == (metrics(whole), shown_metrics(whole))
+    assert shown_metrics(uneven)["seeds"] == 2
+
+
 def test_one_seed_has_no_stddev_and_none_has_no_mean() -> None:
     assert metrics(make_record(seeds=(0,))[0])["best_std"] is None
     assert metrics(make_record(seeds=())[0])["final_mean"] is None

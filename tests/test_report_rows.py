@@ -4,12 +4,25 @@ from tests.report_builders import make_run
 from tsslbp.report.rows import make_rows
 
 
-def test_uneven_seeds_count_the_epochs_that_all_have(base):
-    long, provenance = make_run(base, "mnist-cnn", epochs=100)
+def _uneven(base, most):
+    """Four seeds of so many epochs, and one of 40."""
+    long, provenance = make_run(base, "mnist-cnn", epochs=most)
     short, _ = make_run(base, "mnist-cnn", epochs=40)
-    record = long.model_copy(update={"seeds": (*long.seeds[:4], short.seeds[4])})
+    return long.model_copy(update={"seeds": (*long.seeds[:4], short.seeds[4])}), provenance
+
+
+def test_uneven_seeds_count_the_epochs_that_all_have(base):
+    row = make_rows(base, {"mnist-cnn": _uneven(base, 60)})[0]
+    assert (row.epochs, row.extent, row.departures) == (40, "5 × 40–60 of 100", ("40 to 60 of 100 epochs",))
+
+
+def test_beside_whole_seeds_one_that_has_begun_does_not_count(base):
+    record, provenance = _uneven(base, 100)
     row = make_rows(base, {"mnist-cnn": (record, provenance)})[0]
-    assert (row.epochs, row.departures) == (40, ("40 to 100 of 100 epochs",))
+    assert (row.epochs, row.extent, row.departures) == (100, "4 of 5 × 100", ("4 of 5 seeds",))
+    assert "seed 4 left out, after 40 of 100 epochs" in row.note
+    assert row.bests == tuple(seed.best for seed in record.seeds[:4])
+    assert record.seeds[4].run_id not in row.origin.run_ids
 
 
 def test_settings_that_changed_since_the_run_are_named(base):

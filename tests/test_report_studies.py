@@ -8,10 +8,11 @@ from itertools import pairwise
 import pytest
 
 from tests.report_builders import sample_studies, study_runs
+from tsslbp.report.departures import OLDER_CODE
 from tsslbp.report.gallery import draw_pictures
 from tsslbp.report.numbers import paired
 from tsslbp.report.page import results_page
-from tsslbp.report.rows import OLDER_CODE, make_rows
+from tsslbp.report.rows import make_rows
 from tsslbp.report.studies.findings import make_studies
 from tsslbp.report.texts import ablation_csv, results_csv, results_markdown, results_tex
 

@@ -9,9 +9,10 @@ from tsslbp.figures.confusion import confusion_matrix
 from tsslbp.figures.curves import firing_curves, layer_names, learning_curves
 from tsslbp.figures.forest import Line, forest
 from tsslbp.figures.raster import Raster, draw_raster
+from tsslbp.report.departures import SUBSET
 from tsslbp.report.numbers import MISSING, estimate, signed
 from tsslbp.report.origin import Run
-from tsslbp.report.rows import SUBSET, ResultRow
+from tsslbp.report.rows import ResultRow
 from tsslbp.report.statistics import Interval, Verdict
 from tsslbp.report.studies.ablation import Variant
 from tsslbp.report.studies.findings import NO_STUDIES, Studies

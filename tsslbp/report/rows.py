@@ -7,13 +7,15 @@ the tables is computed here and named in tables/results.py.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tsslbp.report.departures import OLDER_CODE, SUBSET, departures_of, names_settings, remarks_on
 from tsslbp.report.frame import Measured, aggregate, runs_frame
 from tsslbp.report.operations import Operations, operations_of
 from tsslbp.report.origin import IsPresent, Origin, Run, origin_of
 from tsslbp.report.sampling import Sampling, sampling
-from tsslbp.report.statistics import Comparison, Summary, check_published, compare
+from tsslbp.report.statistics import Comparison, Summary, compare
 from tsslbp.settings import Dataset, Published, Settings
 from tsslbp.storage.records import ModelRecord
+from tsslbp.storage.summary import counted_seeds
 
 UNPUBLISHED = Published(mean=None, std=None, best=None, runs=None)
 
@@ -25,8 +27,8 @@ class ResultRow:
     Attributes:
         study: "protocol" for the published rows, otherwise the study that ran it.
         variant: what differs from the published row, with values, as in params.yaml; "" where nothing does.
-        seeds: seeds that finished; 0 where the model was not run.
-        epochs: epochs that every finished seed ran.
+        seeds: seeds that finished and count, see `storage.summary.counted_seeds`; 0 where the model was not run.
+        epochs: epochs that every one of them ran.
         longest: epochs of the seed that ran most.
         protocol_seeds: seeds that params.yaml asks for, or the published number of runs where that is larger.
         protocol_epochs: epochs that params.yaml asks for, or the published number where that is larger.
@@ -96,13 +98,13 @@ class ResultRow:
     @property
     def outdated(self) -> tuple[str, ...]:
         """Why the numbers are not those of the present settings and code, in words; empty where they are."""
-        others = tuple(filter(_names_settings, self.departures))
+        others = tuple(filter(names_settings, self.departures))
         return (*others, OLDER_CODE) if self.origin.is_present_code is False else others
 
     @property
     def has_other_settings(self) -> bool:
         """Whether the runs are of other settings than params.yaml has now."""
-        return any(map(_names_settings, self.departures))
+        return any(map(names_settings, self.departures))
 
     @property
     def is_subset(self) -> bool:
@@ -120,15 +122,6 @@ class ResultRow:
         return f"{seeds} × {epochs}{', subset' if self.is_subset else ''}"
 
 
-SUBSET = "subset of the data"
-OTHER_SETTINGS = "other settings than params.yaml has now"
-OLDER_CODE = "measured with an older state of the method's code"
-
-
-def _names_settings(departure: str) -> bool:
-    return departure.startswith(OTHER_SETTINGS)
-
-
 def make_rows(
     settings: Settings, runs: Mapping[str, Run], is_present: IsPresent | None = None, study: str = "protocol"
 ) -> tuple[ResultRow, ...]:
@@ -140,13 +133,31 @@ def make_rows(
         is_present: compares a record's code with today's; a row of older code says so. None: nobody does.
         study: what the rows belong to.
     """
-    measured = aggregate(runs_frame(runs))
-    return tuple(_make_row(settings, key, runs.get(key), measured.get(key), is_present, study) for key in settings.models)
+    counted = {key: _counted(run, _asked(settings, key)[1]) for key, run in runs.items()}
+    measured = aggregate(runs_frame({key: run for key, (run, _) in counted.items()}))
+    return tuple(_make_row(settings, key, counted.get(key, (None, ())), measured.get(key), is_present, study) for key in settings.models)
+
+
+def _counted(run: Run, epochs: int) -> tuple[Run, tuple[str, ...]]:
+    """The run without the seeds that no mean counts, and a remark on each of these."""
+    record, provenance = run
+    counted = counted_seeds(record, epochs)
+    left_out = {seed.seed: len(seed.history) for seed in record.seeds if seed not in counted}
+    origins = tuple(seed for seed in provenance.seeds if seed.seed not in left_out)
+    remarks = tuple(f"seed {seed} left out, after {ran} of {epochs} epochs" for seed, ran in left_out.items())
+    return (record.model_copy(update={"seeds": counted}), provenance.model_copy(update={"seeds": origins})), remarks
 
 
 def _make_row(
-    settings: Settings, key: str, run: Run | None, measured: Measured | None, is_present: IsPresent | None, study: str
+    settings: Settings,
+    key: str,
+    counted: tuple[Run | None, tuple[str, ...]],
+    measured: Measured | None,
+    is_present: IsPresent | None,
+    study: str,
 ) -> ResultRow:
+    """Args: `counted` as `_counted` gives it."""
+    run, left_out = counted
     model, dataset = settings.model(key), settings.dataset_of(key)
     published = settings.published.get(key, UNPUBLISHED)
     bests = measured.bests if measured else ()
@@ -155,7 +166,7 @@ def _make_row(
     if sampled and comparison.interval:
         comparison = Comparison("too few samples", comparison.difference)
     origin = origin_of(run, is_present)
-    asked = _asked(settings, key, published)
+    asked = _asked(settings, key)
     return ResultRow(
         dataset=model.dataset,
         dataset_title=dataset.title,
@@ -179,8 +190,8 @@ def _make_row(
         published=published,
         comparison=comparison,
         operations=operations_of(run[0], dataset) if run else None,
-        departures=_departures(settings, key, run[0], measured, asked) if run else (),
-        remarks=(*origin.failure_notes, *([sampled.remark] if sampled else []), *_remarks(published, comparison, origin)),
+        departures=departures_of(settings, key, run[0], measured, asked) if run else (),
+        remarks=(*origin.failure_notes, *left_out, *([sampled.remark] if sampled else []), *remarks_on(published, comparison, origin)),
         origin=origin,
     )
 
@@ -191,50 +202,10 @@ def _sampling(dataset: Dataset, record: ModelRecord, measured: Measured) -> Samp
     return sampling(measured.final.mean, samples) if 0 < samples < dataset.test_samples else None
 
 
-def _asked(settings: Settings, key: str, published: Published) -> tuple[int, int]:
+def _asked(settings: Settings, key: str) -> tuple[int, int]:
     """Seeds and epochs of the protocol: what params.yaml asks for, or what was published where that is more."""
+    published = settings.published.get(key, UNPUBLISHED)
     return max(len(settings.seeds_of(key)), published.runs or 0), max(settings.model(key).epochs, published.epochs or 0)
-
-
-def _departures(settings: Settings, key: str, record: ModelRecord, measured: Measured | None, asked: tuple[int, int]) -> tuple[str, ...]:
-    """How the runs differ from the protocol; `asked`: its seeds and epochs."""
-    found: list[str] = []
-    if record.data.subset:
-        found.append(f"{SUBSET}: {', '.join(record.data.subset)}")
-    if len(record.seeds) < asked[0]:
-        found.append(f"{len(record.seeds)} of {asked[0]} seeds")
-    if measured and measured.epochs < asked[1]:
-        span = f"{measured.epochs}" if measured.epochs == measured.longest else f"{measured.epochs} to {measured.longest}"
-        found.append(f"{span} of {asked[1]} epochs")
-    if record.settings.get("selection") == "held-out":
-        found.append("epoch chosen on held-out training samples")
-    if changed := _changed_settings(settings, key, record):
-        found.append(f"{OTHER_SETTINGS}: {', '.join(changed)}")
-    return tuple(found)
-
-
-def _changed_settings(settings: Settings, key: str, record: ModelRecord) -> list[str]:
-    """Names of the settings that were changed since the runs; epochs, and fewer seeds than are asked for, have a note of their own."""
-    model, recorded = settings.model(key), record.settings
-    recipe, shared = settings.recipes[model.recipe].model_dump(mode="json"), settings.training.model_dump(mode="json")
-    scaling = settings.identity(key)["dataset"]
-    now = {**model.model_dump(mode="json"), "recipe_settings": recipe, "training": shared, "dataset_settings": scaling}
-    changed = [name for name, value in now.items() if name != "epochs" and name in recorded and recorded[name] != value]
-    return [*changed, *([] if {seed.seed for seed in record.seeds} <= set(settings.seeds_of(key)) else ["seeds"])]
-
-
-def _remarks(published: Published, comparison: Comparison, origin: Origin) -> list[str]:
-    found: list[str] = []
-    if origin.is_present_code is False:
-        found.append(OLDER_CODE)
-    if comparison.verdict not in ("not run", "nothing published") and (published.mean is None or published.std is None):
-        found.append("no published mean and stddev to compare with")
-    if comparison.hinges_on_rounding:
-        found.append("the verdict hinges on how the published numbers were rounded")
-    check = check_published(published)
-    if check and not check.possible:
-        found.append(f"published best {published.best:.2f} cannot belong to mean {published.mean:.2f} and stddev {published.std:.2f}")
-    return found
 
 
 def _part(done: int, asked: int) -> str:

@@ -3,14 +3,22 @@
 import statistics
 from typing import Any
 
-from tsslbp.storage.records import ModelRecord
+from tsslbp.storage.records import ModelRecord, SeedRecord
+
+
+def counted_seeds(record: ModelRecord, epochs: int) -> tuple[SeedRecord, ...]:
+    """Return the seeds that a mean is over: where some ran this many epochs, these alone, so that it compares like with like.
+
+    A seed's best accuracy grows with its epochs: the mean of a whole seed and of one that has just begun says nothing about either.
+    """
+    return tuple(seed for seed in record.seeds if len(seed.history) >= epochs) or record.seeds
 
 
 def metrics(record: ModelRecord) -> dict[str, float | None]:
-    """Mean, stddev (n-1; None below two seeds) and maximum over the seeds, of their best accuracies and of their final ones."""
-    values: dict[str, float | None] = {}
+    """Mean, stddev (n-1; None below two seeds) and maximum over the seeds that count, of their best accuracies and of their final ones."""
+    seeds, values = _counted(record), dict[str, float | None]()
     for name in ("best", "final"):
-        accuracies = [getattr(seed, name) for seed in record.seeds]
+        accuracies = [getattr(seed, name) for seed in seeds]
         values[f"{name}_mean"] = statistics.fmean(accuracies) if accuracies else None
         values[f"{name}_std"] = statistics.stdev(accuracies) if len(accuracies) > 1 else None
         values[f"{name}_max"] = max(accuracies, default=None)
@@ -20,4 +28,8 @@ def metrics(record: ModelRecord) -> dict[str, float | None]:
 def shown_metrics(record: ModelRecord) -> dict[str, Any]:
     """What `dvc metrics show` lists: so few numbers that its table fits into 120 columns; results.csv has all of them."""
     values = metrics(record)
-    return {name: values[name] for name in ("best_mean", "best_std", "final_mean")} | {"seeds": len(record.seeds)}
+    return {name: values[name] for name in ("best_mean", "best_std", "final_mean")} | {"seeds": len(_counted(record))}
+
+
+def _counted(record: ModelRecord) -> tuple[SeedRecord, ...]:
+    return counted_seeds(record, record.settings.get("epochs", 0))

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tsslbp.report.departures import OLDER_CODE, OTHER_SETTINGS
 from tsslbp.report.numbers import estimate, number, spread
 from tsslbp.report.origin import IsPresent, Run
-from tsslbp.report.rows import OLDER_CODE, OTHER_SETTINGS, ResultRow, make_rows
+from tsslbp.report.rows import ResultRow, make_rows
 from tsslbp.report.spreads import compare_spreads, least_std
 from tsslbp.report.statistics import Verdict
 from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
