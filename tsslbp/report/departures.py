@@ -16,13 +16,18 @@ def names_settings(departure: str) -> bool:
     return departure.startswith(OTHER_SETTINGS)
 
 
+def missing_seeds(ran: int, asked: int) -> str:
+    """The departure of a row with fewer seeds than the protocol has."""
+    return f"{ran} of {asked} seeds"
+
+
 def departures_of(settings: Settings, key: str, record: ModelRecord, measured: Measured | None, asked: tuple[int, int]) -> tuple[str, ...]:
     """How the runs of a model differ from the protocol; `asked`: its seeds and epochs."""
     found: list[str] = []
     if record.data.subset:
         found.append(f"{SUBSET}: {', '.join(record.data.subset)}")
     if len(record.seeds) < asked[0]:
-        found.append(f"{len(record.seeds)} of {asked[0]} seeds")
+        found.append(missing_seeds(len(record.seeds), asked[0]))
     if measured and measured.epochs < asked[1]:
         span = f"{measured.epochs}" if measured.epochs == measured.longest else f"{measured.epochs} to {measured.longest}"
         found.append(f"{span} of {asked[1]} epochs")

@@ -7,26 +7,43 @@ from tsslbp.report.numbers import number
 from tsslbp.report.origin import Run
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.studies.variants import shortened
+from tsslbp.storage.summary import counted_seeds
+
+UNSETTLED = ("higher", "lower", "too few runs")
 
 
 def examinations(rows: Sequence[ResultRow], runs: Mapping[str, Run]) -> tuple[str, ...]:
-    """A few sentences for each row in full that is higher or lower than published.
+    """A few sentences for each row that is higher or lower than published, or has too few runs to tell.
+
+    Its seeds ran all epochs of the protocol, on all of the data; they may be fewer.
 
     Args:
         rows: as in the tables.
         runs: the records that they were made from, by model.
     """
-    found = [row for row in rows if row.follows_protocol and row.comparison.verdict in ("higher", "lower")]
+    found = [row for row in rows if row.has_whole_seeds and row.comparison.verdict in UNSETTLED and row.comparison.difference]
     return tuple(_examined(row, runs[row.model]) for row in found)
 
 
 def _examined(row: ResultRow, run: Run) -> str:
-    seeds, half = run[0].seeds, max(1, row.epochs // 2)
+    seeds, half = counted_seeds(run[0], row.protocol_epochs), max(1, row.epochs // 2)
     chosen = ", ".join(str(epoch) for epoch in sorted(seed.best_epoch for seed in seeds))
     early, late = (fmean(seed.best for seed in shortened(run, {seed.seed for seed in seeds}, end)) for end in (half, row.epochs))
-    fits = [seed.history[-1].train_accuracy for seed in seeds]
+    own, bests = ("seed is best in epoch", "its best") if len(seeds) == 1 else ("seeds are best in epochs", "the mean of the bests")
     return (
-        f"{row.model} is {row.comparison.verdict} than published by {number(abs(row.comparison.difference or 0))}. Its seeds are best in epochs "
-        f"{chosen} of {row.epochs}; the second half of the epochs raised the mean of the bests from {number(early)} to {number(late)}. In "
-        f"the last epoch {number(min(fits))} to {number(max(fits))} % of the training data are classified rightly."
+        f"{_standing(row)}. Its {own} {chosen} of {row.epochs}; the second half of the epochs raised {bests} from {number(early)} to "
+        f"{number(late)}. In the last epoch {_range([seed.history[-1].train_accuracy for seed in seeds])} % of the training data are "
+        "classified rightly."
     )
+
+
+def _standing(row: ResultRow) -> str:
+    """How the row stands to the published one; with few seeds, how many, since they may not be enough for a verdict."""
+    difference = row.comparison.difference or 0
+    seeds = f", with {row.seeds} of {row.protocol_seeds} seeds," if row.departures else ""
+    return f"{row.model}{seeds} is {'higher' if difference > 0 else 'lower'} than published by {number(abs(difference))}"
+
+
+def _range(values: Sequence[float]) -> str:
+    least, most = number(min(values)), number(max(values))
+    return least if least == most else f"{least} to {most}"

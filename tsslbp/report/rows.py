@@ -7,7 +7,7 @@ the tables is computed here and named in tables/results.py.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tsslbp.report.departures import OLDER_CODE, SUBSET, departures_of, names_settings, remarks_on
+from tsslbp.report.departures import OLDER_CODE, SUBSET, departures_of, missing_seeds, names_settings, remarks_on
 from tsslbp.report.frame import Measured, aggregate, runs_frame
 from tsslbp.report.operations import Operations, operations_of
 from tsslbp.report.origin import IsPresent, Origin, Run, origin_of
@@ -79,6 +79,11 @@ class ResultRow:
     def follows_protocol(self) -> bool:
         """Whether every seed and epoch ran on the full data, with the settings of params.yaml."""
         return self.was_run and not self.departures
+
+    @property
+    def has_whole_seeds(self) -> bool:
+        """Whether the row is the protocol's but for the number of seeds, of which it has one at least."""
+        return self.was_run and set(self.departures) <= {missing_seeds(self.seeds, self.protocol_seeds)}
 
     @property
     def is_compared(self) -> bool:
