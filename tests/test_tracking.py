@@ -25,6 +25,18 @@ def test_a_model_becomes_one_parent_with_a_child_per_seed(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("quick_pictures")
+def test_beside_whole_seeds_one_that_has_begun_is_in_no_mean(store: Store) -> None:
+    record, provenance = make_record(seeds=(0, 1))
+    begun = record.seeds[1].model_copy(update={"history": record.seeds[1].history[:1]})
+    origin = provenance.seeds[1].model_copy(update={"seconds": provenance.seeds[1].seconds[:1]})
+    uneven = record.model_copy(update={"seeds": (record.seeds[0], begun)})
+    import_records(store, [(uneven, provenance.model_copy(update={"seeds": (provenance.seeds[0], origin)}))])
+    parent = active_runs(store)["digits-mlp"]
+    assert (parent.data.metrics["best_mean"], parent.data.metrics["finished_seeds"]) == (record.seeds[0].best, 2)
+    assert "1 seed × 3 epochs; unfinished, in no mean: 1." in parent.data.tags["mlflow.note.content"]
+
+
+@pytest.mark.usefixtures("quick_pictures")
 def test_a_run_shows_parameters_origin_and_every_epoch(store: Store) -> None:
     record, provenance = make_record(seeds=(3,), epochs=4)
     import_records(store, [(record, provenance)])

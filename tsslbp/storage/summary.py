@@ -6,17 +6,22 @@ from typing import Any
 from tsslbp.storage.records import ModelRecord, SeedRecord
 
 
-def counted_seeds(record: ModelRecord, epochs: int) -> tuple[SeedRecord, ...]:
-    """Return the seeds that a mean is over: where some ran this many epochs, these alone, so that it compares like with like.
+def counted_seeds(record: ModelRecord, epochs: int | None = None) -> tuple[SeedRecord, ...]:
+    """Return the seeds that a mean is over: where some ran all epochs, these alone, so that it compares like with like.
 
     A seed's best accuracy grows with its epochs: the mean of a whole seed and of one that has just begun says nothing about either.
+
+    Args:
+        record: of all seeds.
+        epochs: how many are all; None: those that the record's settings ask for.
     """
-    return tuple(seed for seed in record.seeds if len(seed.history) >= epochs) or record.seeds
+    whole = record.settings.get("epochs", 0) if epochs is None else epochs
+    return tuple(seed for seed in record.seeds if len(seed.history) >= whole) or record.seeds
 
 
 def metrics(record: ModelRecord) -> dict[str, float | None]:
     """Mean, stddev (n-1; None below two seeds) and maximum over the seeds that count, of their best accuracies and of their final ones."""
-    seeds, values = _counted(record), dict[str, float | None]()
+    seeds, values = counted_seeds(record), dict[str, float | None]()
     for name in ("best", "final"):
         accuracies = [getattr(seed, name) for seed in seeds]
         values[f"{name}_mean"] = statistics.fmean(accuracies) if accuracies else None
@@ -28,8 +33,4 @@ def metrics(record: ModelRecord) -> dict[str, float | None]:
 def shown_metrics(record: ModelRecord) -> dict[str, Any]:
     """What `dvc metrics show` lists: so few numbers that its table fits into 120 columns; results.csv has all of them."""
     values = metrics(record)
-    return {name: values[name] for name in ("best_mean", "best_std", "final_mean")} | {"seeds": len(_counted(record))}
-
-
-def _counted(record: ModelRecord) -> tuple[SeedRecord, ...]:
-    return counted_seeds(record, record.settings.get("epochs", 0))
+    return {name: values[name] for name in ("best_mean", "best_std", "final_mean")} | {"seeds": len(counted_seeds(record))}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tsslbp.settings import digest
 from tsslbp.storage.files import checksum
 from tsslbp.storage.records import ModelRecord, SeedRecord
-from tsslbp.storage.summary import metrics
+from tsslbp.storage.summary import counted_seeds, metrics
 from tsslbp.tracking import artifacts, mlflow_runs, models
 from tsslbp.tracking.epoch_metrics import Measured
 from tsslbp.tracking.experiments import experiment_id
@@ -154,9 +154,11 @@ def _register_best(connection: Connection, experiment: str, record: ModelRecord,
 
 
 def _description(record: ModelRecord, context: ModelContext) -> str:
-    lengths = sorted({len(seed.history) for seed in record.seeds})
+    counted = counted_seeds(record)
+    lengths = sorted({len(seed.history) for seed in counted})
     epochs = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
-    extent = f"{len(record.seeds)} seed{'s' if len(record.seeds) != 1 else ''} × {epochs} epochs."
+    left_out = f"; unfinished, in no mean: {len(record.seeds) - len(counted)}" if len(counted) < len(record.seeds) else ""
+    extent = f"{len(counted)} seed{'s' if len(counted) != 1 else ''} × {epochs} epochs{left_out}."
     words = [f"{name}: {value}." for name, value in context.tags.items()]
     numbers = [f"{name.replace('_', ' ')}: {value:.2f} %." for name, value in context.metrics.items()]
     return describe(record, " ".join([extent, *numbers, *words]))[:LONGEST_VALUE]

@@ -8,6 +8,7 @@ from typing import Any
 
 from tsslbp.settings import Dataset, digest
 from tsslbp.storage.records import DataRecord, ModelRecord, SeedProvenance
+from tsslbp.storage.summary import counted_seeds
 
 LONGEST_VALUE = 5000
 """Characters of a parameter or tag that are kept; MLflow's own limits are 6000 and 8000."""
@@ -98,9 +99,9 @@ def tracked_run(record: ModelRecord, seed: int, run_id: str, provenance: SeedPro
 
 
 def _title(record: ModelRecord, context: ModelContext) -> str:
-    """The model's key; with the epochs that all its seeds ran where the settings or the protocol ask for another number."""
+    """The model's key; with the epochs that all seeds of its means ran where the settings or the protocol ask for another number."""
     asked = record.settings.get("epochs")
-    ran = min((len(seed.history) for seed in record.seeds), default=asked)
+    ran = min((len(seed.history) for seed in counted_seeds(record)), default=asked)
     usual = {ran, asked, context.protocol_epochs or asked} == {ran}
     return record.model if usual else f"{record.model}, {ran} epochs"
 
