@@ -1,7 +1,9 @@
 """A row says how its runs differ from the protocol and from the present settings, on what they ran, and which seeds failed."""
 
 from tests.report_builders import make_run
+from tsslbp.report.gallery import draw_pictures
 from tsslbp.report.rows import make_rows
+from tsslbp.report.texts import confusion_csv
 
 
 def _uneven(base, most):
@@ -23,6 +25,18 @@ def test_beside_whole_seeds_one_that_has_begun_does_not_count(base):
     assert "seed 4 left out, after 40 of 100 epochs" in row.note
     assert row.bests == tuple(seed.best for seed in record.seeds[:4])
     assert record.seeds[4].run_id not in row.origin.run_ids
+
+
+def test_pictures_and_confusions_are_of_the_seeds_that_count(base):
+    record, provenance = _uneven(base, 100)
+    whole = record.model_copy(update={"seeds": record.seeds[:4]}), provenance.model_copy(update={"seeds": provenance.seeds[:4]})
+    shown = []
+    for run in ((record, provenance), whole):
+        runs = {"mnist-cnn": run}
+        rows = make_rows(base, runs)
+        shown.append((confusion_csv(rows, runs), draw_pictures(rows, runs)))
+    assert set(shown[0][1]) >= {"learning", "confusion", "firing"}
+    assert shown[0] == shown[1]
 
 
 def test_settings_that_changed_since_the_run_are_named(base):

@@ -7,7 +7,6 @@ from tsslbp.report.numbers import number
 from tsslbp.report.origin import Run
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.studies.variants import shortened
-from tsslbp.storage.summary import counted_seeds
 
 UNSETTLED = ("higher", "lower", "too few runs")
 
@@ -26,7 +25,7 @@ def examinations(rows: Sequence[ResultRow], runs: Mapping[str, Run]) -> tuple[st
 
 
 def _examined(row: ResultRow, run: Run) -> str:
-    seeds, half = counted_seeds(run[0], row.protocol_epochs), max(1, row.epochs // 2)
+    seeds, half = row.counted(run), max(1, row.epochs // 2)
     chosen = ", ".join(str(epoch) for epoch in sorted(seed.best_epoch for seed in seeds))
     early, late = (fmean(seed.best for seed in shortened(run, {seed.seed for seed in seeds}, end)) for end in (half, row.epochs))
     own, bests = ("seed is best in epoch", "its best") if len(seeds) == 1 else ("seeds are best in epochs", "the mean of the bests")

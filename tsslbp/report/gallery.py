@@ -76,17 +76,17 @@ def source_of(row: ResultRow) -> str:
 
 def _learning(run: Run, row: ResultRow) -> Picture:
     name = f"learning-{row.model}"
-    return learning_curves(run[0].seeds, title_of(row), published=row.published.mean, name=name, source=source_of(row))
+    return learning_curves(row.counted(run), title_of(row), published=row.published.mean, name=name, source=source_of(row))
 
 
 def _confusion(run: Run, row: ResultRow) -> Picture:
-    matrices = [seed.confusion for seed in run[0].seeds]
+    matrices = [seed.confusion for seed in row.counted(run)]
     return confusion_matrix(matrices, title_of(row), class_names=row.class_names, name=f"confusion-{row.model}", source=source_of(row))
 
 
 def _firing(run: Run, row: ResultRow) -> Picture | None:
     layers = layer_names(str(run[0].settings.get("architecture", "")))
-    return firing_curves(run[0].seeds, title_of(row), layers, name=f"firing-{row.model}", source=source_of(row))
+    return firing_curves(row.counted(run), title_of(row), layers, name=f"firing-{row.model}", source=source_of(row))
 
 
 def comparison(rows: Sequence[ResultRow], names: Sequence[str] = (), picture: str = COMPARISON) -> Picture:

@@ -14,7 +14,7 @@ from tsslbp.report.origin import IsPresent, Origin, Run, origin_of
 from tsslbp.report.sampling import Sampling, sampling
 from tsslbp.report.statistics import Comparison, Summary, compare
 from tsslbp.settings import Dataset, Published, Settings
-from tsslbp.storage.records import ModelRecord
+from tsslbp.storage.records import ModelRecord, SeedRecord
 from tsslbp.storage.summary import counted_seeds
 
 UNPUBLISHED = Published(mean=None, std=None, best=None, runs=None)
@@ -84,6 +84,10 @@ class ResultRow:
     def has_whole_seeds(self) -> bool:
         """Whether the row is the protocol's but for the number of seeds, of which it has one at least."""
         return self.was_run and set(self.departures) <= {missing_seeds(self.seeds, self.protocol_seeds)}
+
+    def counted(self, run: Run) -> tuple[SeedRecord, ...]:
+        """The seeds of the row's run that its numbers are of."""
+        return counted_seeds(run[0], self.protocol_epochs)
 
     @property
     def is_compared(self) -> bool:

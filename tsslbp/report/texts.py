@@ -33,12 +33,13 @@ def ablation_csv(studies: Studies) -> str:
 
 
 def confusion_csv(rows: Sequence[ResultRow], runs: Mapping[str, Run]) -> str:
-    """One line per model, true class and predicted class: test samples after the last epoch, all seeds together; for `dvc plots`."""
+    """One line per model, true class and predicted class: test samples after the last epoch, over the seeds that count; for `dvc plots`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["model", "true_class", "taken_for", "samples"])
     for row in rows:
-        matrices = [seed.confusion for seed in runs[row.model][0].seeds if seed.confusion] if row.model in runs else []
+        seeds = row.counted(runs[row.model]) if row.model in runs else ()
+        matrices = [seed.confusion for seed in seeds if seed.confusion]
         counts = np.array(matrices, np.int64).sum(axis=0) if matrices else np.zeros((0, 0), np.int64)
         names = row.class_names or [str(index) for index in range(len(counts))]
         writer.writerows([row.model, names[true], names[taken], count] for (true, taken), count in np.ndenumerate(counts))

@@ -136,7 +136,7 @@ def finish_model(
         run = mlflow_runs.ensure(connection, experiment, parent, min(seed.started for seed in seeds))
         mlflow_runs.set_summary(client, run, values)
     published = context.metrics.get("published_mean")
-    artifacts.send_curves(client, run, parent.title, record.seeds, published, again=run.data.tags.get(LOGGED) != contents)
+    artifacts.send_curves(client, run, parent.title, counted_seeds(record), published, again=run.data.tags.get(LOGGED) != contents)
     artifacts.send_files(client, run, context.files)
     tags = {**parent.tags, **context.tags, LOGGED: contents, DESCRIPTION: _description(record, context)}
     _set_outcome(client, run, tags, "; ".join(failures), max(seed.ended for seed in seeds))
