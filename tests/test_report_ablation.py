@@ -170,19 +170,31 @@ def test_runs_of_other_code_or_data_are_told_apart(studies, base):
     ],
 )
 def test_pairs_with_another_library_of_products_are_told_apart(studies, base, device, own, theirs, note):
+    assert _note_of_pairs(studies, base, {"products": own, "device": device}, {"products": theirs, "device": device}) == note
+
+
+@pytest.mark.parametrize(
+    ("device", "note"),
+    [
+        ("cpu, a processor", "other number of threads than the unchanged runs"),
+        ("cuda, a GPU", ""),  # no CPU's thread takes part in its sums
+    ],
+)
+def test_pairs_with_another_number_of_threads_are_told_apart(studies, base, device, note):
+    assert _note_of_pairs(studies, base, {"threads": 2, "device": device}, {"threads": 1, "device": device}) == note
+
+
+def _note_of_pairs(studies, base, own, theirs):
+    """What is noted of pairs of which one has this provenance on either side; the others are alike."""
     study = studies["ablation"]
 
-    def with_products(model, products):
+    def of(model, changes):
         record, provenance = make_run(study, model, epochs=15)
-        seeds = (provenance.seeds[0].model_copy(update={"products": products, "device": device}), *provenance.seeds[1:])
+        seeds = (provenance.seeds[0].model_copy(update=changes), *provenance.seeds[1:])
         return record, provenance.model_copy(update={"seeds": seeds})
 
-    runs = {
-        "fashion-mlp-2021-03": with_products("fashion-mlp-2021-03", theirs),
-        "fashion-mlp-surrogate": with_products("fashion-mlp-surrogate", own),
-    }
-    found = next(each for each in variants(study, runs, base, {}) if each.name == "surrogate alone")
-    assert found.note == note
+    runs = {"fashion-mlp-2021-03": of("fashion-mlp-2021-03", theirs), "fashion-mlp-surrogate": of("fashion-mlp-surrogate", own)}
+    return next(each for each in variants(study, runs, base, {}) if each.name == "surrogate alone").note
 
 
 def test_an_ablation_has_one_unchanged_model(studies, base):

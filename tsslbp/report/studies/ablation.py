@@ -189,5 +189,6 @@ def _unlike(run: Run | None, reference: Run | None) -> tuple[str, ...]:
         "code": run[0].code != reference[0].code,
         "processor": any(one.device != other.device for one, other in pairs),
         "library of products": any(len({library_of(one), library_of(other)} - {""}) > 1 for one, other in pairs),
+        "number of threads": any(one.threads != other.threads for one, other in pairs if one.device.startswith("cpu")),
     }
     return tuple(f"other {what} than the unchanged runs" for what, is_so in differs.items() if is_so)
