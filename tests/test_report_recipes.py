@@ -87,6 +87,18 @@ def test_only_runs_like_the_published_ones_speak_for_a_recipe(recipes):
     )
 
 
+@pytest.mark.parametrize(("seeds", "speaks"), [((0, 1), False), ((0, 1, 2), True)])
+def test_three_whole_seeds_speak_for_or_against_a_recipe_and_two_do_not(base, base_runs, studies, seeds, speaks):
+    study, key = studies["recipes"], "mnist-cnn-2020-10"
+    study = study.model_copy(update={"models": {key: study.model(key).model_copy(update={"seeds": (0, 1, 2), "epochs": 100})}})
+    runs = {key: make_run(study, key, seeds=seeds, epochs=100, plateau=90)}
+    (answer,) = recipe_answers(recipe_rows(study, runs, base, base_runs))
+    assert bool(re.search(r"Lower: 2020-10 with [^;]*, 3 of 5 × 100\.", answer)) is speaks
+    assert ("Too few runs, epochs or data to tell: 2020-10 with " in answer) is not speaks
+    assert answer.count("2021-03 with ") == 1  # whole, though its seeds beside those of the study are enough as well
+    assert "; 2020-10 " not in answer.partition(" Spread, ")[2], "a ratio of stddevs is of rows in full"
+
+
 def test_a_recipe_whose_settings_changed_since_is_told_apart(base, studies):
     study = studies["recipes"]
     run = make_run(study, "fashion-mlp-2020-10", epochs=100)

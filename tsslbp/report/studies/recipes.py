@@ -1,6 +1,6 @@
 """Which recipe gives the published numbers? Every published row beside each recipe that was tried on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tsslbp.report.departures import OLDER_CODE, OTHER_SETTINGS
@@ -14,7 +14,9 @@ from tsslbp.settings import Published, Settings
 
 STUDY = "recipes"
 COMPARED: tuple[Verdict, ...] = ("consistent", "higher", "lower")
-"""The verdicts on runs that are as many and as long as the published ones."""
+"""The verdicts that have an interval on all of the test data."""
+ENOUGH_SEEDS = 3
+"""So many seeds speak for or against a recipe: Welch's interval knows how few they are, but two may agree by luck."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,35 @@ def recipe_answers(rows: Sequence[RecipeRow]) -> tuple[str, ...]:
 
 
 def _answer(rows: Sequence[RecipeRow]) -> str:
-    """Only runs as many and as long as the published ones speak for or against a recipe."""
-    told = [each for each in rows if each.row.follows_protocol and each.row.is_compared]
-    settled = {each.row.recipe for each in told}
+    """Runs as long as the published ones speak for or against a recipe, where there are enough of them."""
+    told = _each_once(each.row for each in rows if _speaks(each.row))
     parts: dict[str, list[str]] = {
-        verdict: [_reached(each.row) for each in told if each.row.comparison.verdict == verdict] for verdict in COMPARED
+        verdict: [_reached(row) for row in told.values() if row.comparison.verdict == verdict] for verdict in COMPARED
     }
-    untold: dict[str, ResultRow] = {}  # the base's own run once: whole, as it stands before the same run cut to the extent of the others
-    for row in (each.row for each in rows if each.row.was_run and each.row.recipe not in settled):
-        untold.setdefault(row.recipe, row)
+    untold = _each_once(each.row for each in rows if each.row.was_run and each.row.recipe not in told)
     parts["too few runs, epochs or data to tell"] = [_reached(row) for row in untold.values() if not row.has_other_settings]
     parts[f"of {OTHER_SETTINGS}"] = [_reached(row) for row in untold.values() if row.has_other_settings]
     parts["not run"] = list(dict.fromkeys(each.row.recipe for each in rows if not each.row.was_run))
     findings = [f"{what.capitalize()}: {'; '.join(names)}." for what, names in parts.items() if names]
-    return " ".join((f"{rows[0].row.model}, published {spread(rows[0].row.published)}.", *findings, *_spreads([each.row for each in told])))
+    return " ".join(
+        (
+            f"{rows[0].row.model}, published {spread(rows[0].row.published)}.",
+            *findings,
+            *_spreads([row for row in told.values() if row.follows_protocol]),
+        )
+    )
+
+
+def _speaks(row: ResultRow) -> bool:
+    return row.has_whole_seeds and row.seeds >= ENOUGH_SEEDS and row.is_compared
+
+
+def _each_once(rows: Iterable[ResultRow]) -> dict[str, ResultRow]:
+    """The first row of each recipe: the base's own run stands whole before the same run cut to the extent of the others."""
+    found: dict[str, ResultRow] = {}
+    for row in rows:
+        found.setdefault(row.recipe, row)
+    return found
 
 
 def _spreads(rows: Sequence[ResultRow]) -> list[str]:
