@@ -24,6 +24,9 @@ LABEL_LINES = 3
 DOTS_BELOW = 0.24
 """Of a row's usual height: how far below a line its dots are drawn, and how much room equal ones have below that."""
 
+ROOM_FOR_A_MARK = 1.06
+"""Where the frame ends, as a multiple of a mark inside: closer to its edge, the mark would be cut off."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -97,7 +100,10 @@ def _limit(lines: Sequence[Line]) -> float:
     """Half the width of the frame: one line that lies far off must not press all others to the line at zero."""
     drawn = [line for line in lines if line.middle is not None]
     chosen = [line for line in drawn if line.fits] or drawn
-    return 1.15 * max([SMALLEST_REACH, *(abs(end) for line in chosen for end in (line.low, line.high, *line.dots))])
+    limit = 1.15 * max([SMALLEST_REACH, *(abs(end) for line in chosen for end in (line.low, line.high, *line.dots))])
+    for mark in sorted(abs(mark) for line in drawn for mark in (line.middle or 0.0, *line.dots)):
+        limit = max(limit, ROOM_FOR_A_MARK * mark) if mark <= limit else limit
+    return limit
 
 
 def _draw(axes: Axes, position: float, line: Line, limit: float) -> None:
