@@ -209,14 +209,14 @@ def test_beyond_the_frame_one_arrow_stands_for_all_equal_seeds():
 
 
 def test_no_mark_is_cut_off_by_the_edge_of_the_frame():
-    lines = [Line("fits", "", 0.1, 0.0, 0.38), *(Line("near", "", middle, middle, middle, fits=False) for middle in (-0.43, 0.45, -0.9))]
+    lines = [Line("fits", "", 0.1, 0.0, 0.38), *(Line("near", "", x, x, x, marker="D", fits=False) for x in (-0.43, 0.46, -0.9))]
     with mock.patch.object(forest_module, "finish", wraps=finish) as drawn:
         forest(lines, "t", "n", "c", "a")
     (axes,) = drawn.call_args.args[0].axes
-    width, half = axes.get_window_extent().width, 7.5 / 72 * axes.figure.dpi / 2
+    width, half = axes.get_window_extent().width, (7.5 / 2**0.5 + 1) / 72 * axes.figure.dpi  # a diamond stands on its corner
     low, high = axes.get_xlim()
-    inside = [line for line in axes.lines if line.get_marker() == "o"]
-    assert len(inside) == 3 and sum(line.get_marker() == "<" for line in axes.lines) == 1
+    inside = [line for line in axes.lines if line.get_marker() == "D"]
+    assert len(inside) == 2 and sum(line.get_marker() == "<" for line in axes.lines) == 1
     places = [(line.get_xdata()[0] - low) / (high - low) * width for line in inside]
     assert all(half < place < width - half for place in places)
 

@@ -24,7 +24,7 @@ LABEL_LINES = 3
 DOTS_BELOW = 0.24
 """Of a row's usual height: how far below a line its dots are drawn, and how much room equal ones have below that."""
 
-ROOM_FOR_A_MARK = 1.06
+ROOM_FOR_A_MARK = 1.08
 """Where the frame ends, as a multiple of a mark inside: closer to its edge, the mark would be cut off."""
 
 
