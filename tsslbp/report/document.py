@@ -11,7 +11,7 @@ from tsslbp.report.legend import LEGEND
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.studies.answers import ablation_answers
 from tsslbp.report.studies.findings import Studies
-from tsslbp.report.studies.recipes import recipe_answers
+from tsslbp.report.studies.recipes import ENOUGH_SEEDS, recipe_answers
 from tsslbp.report.tables.column import Table
 from tsslbp.report.tables.comparisons import ablation_table, recipes_table
 from tsslbp.report.tables.evidence import checks_table, origins_table, published_checks
@@ -75,8 +75,9 @@ def _recipes(studies: Studies, pictures: Mapping[str, Sequence[Picture]]) -> Sec
         return None
     text = (
         "The published table is older than the authors’ final code. Here are its rows beside each state of the code that was tried on them; "
-        "a recipe is a named set of the settings shown. Best epochs are chosen on test data, as in the table. The spread is the stddev of "
-        "the runs over the published one, with the 95 % interval of such a ratio. “make recipes” runs what is not run."
+        "a recipe is a named set of the settings shown. Best epochs are chosen on test data, as in the table. A recipe is judged from "
+        f"{ENOUGH_SEEDS} seeds on, each over all epochs and on all of the data. The spread is the stddev of the runs over the published "
+        "one, with the 95 % interval of such a ratio. “make recipes” runs what is not run."
     )
     return Section(
         "recipes",
