@@ -96,7 +96,17 @@ def test_three_whole_seeds_speak_for_or_against_a_recipe_and_two_do_not(base, ba
     assert bool(re.search(r"Lower: 2020-10 with [^;]*, 3 of 5 × 100\.", answer)) is speaks
     assert ("Too few runs, epochs or data to tell: 2020-10 with " in answer) is not speaks
     assert answer.count("2021-03 with ") == 1  # whole, though its seeds beside those of the study are enough as well
+    assert "Consistent: 2021-03 with " in answer and "none" not in answer
     assert "; 2020-10 " not in answer.partition(" Spread, ")[2], "a ratio of stddevs is of rows in full"
+
+
+def test_that_no_recipe_is_consistent_is_said_where_one_was_judged(base, studies):
+    """A reader looks for the recipe that made the table: that none of these did is the answer, not a gap."""
+    study, key = studies["recipes"], "fashion-mlp-2020-10"
+    judged = {key: make_run(study, key, epochs=100, plateau=80)}
+    fashion, mnist = recipe_answers(recipe_rows(study, judged, base, {}))
+    assert fashion.startswith("fashion-mlp, published 89.75 ± 0.03. Consistent: none of the recipes judged. Lower: 2020-10 with ")
+    assert "Consistent" not in mnist, "none of its recipes was run, so nothing was judged"
 
 
 def test_a_recipe_whose_settings_changed_since_is_told_apart(base, studies):

@@ -86,6 +86,8 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
     parts: dict[str, list[str]] = {
         verdict: [_reached(row) for row in told.values() if row.comparison.verdict == verdict] for verdict in COMPARED
     }
+    if told and not parts["consistent"]:
+        parts["consistent"] = ["none of the recipes judged"]
     untold = _each_once(each.row for each in rows if each.row.was_run and each.row.recipe not in told)
     parts["too few runs, epochs or data to tell"] = [_reached(row) for row in untold.values() if not row.has_other_settings]
     parts[f"of {OTHER_SETTINGS}"] = [_reached(row) for row in untold.values() if row.has_other_settings]
