@@ -1,6 +1,7 @@
 """Recipes beside published rows: what is compared with what, and which recipe a row may be said to be consistent with."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -107,6 +108,17 @@ def test_that_no_recipe_is_consistent_is_said_where_one_was_judged(base, studies
     fashion, mnist = recipe_answers(recipe_rows(study, judged, base, {}))
     assert fashion.startswith("fashion-mlp, published 89.75 ± 0.03. Consistent: none of the recipes judged. Lower: 2020-10 with ")
     assert "Consistent" not in mnist, "none of its recipes was run, so nothing was judged"
+
+
+def test_a_verdict_on_the_edge_is_told_beside_its_recipe(recipes):
+    """A published 99.50 stands for 99.495 to 99.505: a verdict that this would change is not quoted as if it were sure."""
+    said = "the verdict hinges on how the published numbers were rounded"
+    judged = next(each for each in recipes if each.row.recipe == "2020-10")
+    for hinges in (False, True):
+        row = replace(judged.row, comparison=replace(judged.row.comparison, hinges_on_rounding=hinges))
+        (answer,) = recipe_answers([replace(judged, row=row)])
+        assert (f", 5 × 100, {said}." in answer) is hinges
+        assert (said in replace(judged, row=row).note) is hinges
 
 
 def test_a_recipe_whose_settings_changed_since_is_told_apart(base, studies):

@@ -9,6 +9,7 @@ from tsslbp.storage.records import ModelRecord
 SUBSET = "subset of the data"
 OTHER_SETTINGS = "other settings than params.yaml has now"
 OLDER_CODE = "measured with an older state of the method's code"
+HINGES_ON_ROUNDING = "the verdict hinges on how the published numbers were rounded"
 
 
 def names_settings(departure: str) -> bool:
@@ -56,7 +57,7 @@ def remarks_on(published: Published, comparison: Comparison, origin: Origin) -> 
     if comparison.verdict not in ("not run", "nothing published") and (published.mean is None or published.std is None):
         found.append("no published mean and stddev to compare with")
     if comparison.hinges_on_rounding:
-        found.append("the verdict hinges on how the published numbers were rounded")
+        found.append(HINGES_ON_ROUNDING)
     check = check_published(published)
     if check and not check.possible:
         found.append(f"published best {published.best:.2f} cannot belong to mean {published.mean:.2f} and stddev {published.std:.2f}")

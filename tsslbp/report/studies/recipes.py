@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tsslbp.report.departures import OLDER_CODE, OTHER_SETTINGS
+from tsslbp.report.departures import HINGES_ON_ROUNDING, OLDER_CODE, OTHER_SETTINGS
 from tsslbp.report.numbers import estimate, number, spread
 from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import ResultRow, make_rows
@@ -34,9 +34,10 @@ class RecipeRow:
 
     @property
     def note(self) -> str:
-        """What the runs lack to the published ones, which of them failed, and whether their code is an older one."""
+        """What the runs lack to the published ones, which of them failed, whether their code is an older one, and a verdict on the edge."""
         row = self.row
-        return "; ".join((*row.departures, *row.origin.failure_notes, *([OLDER_CODE] if row.origin.is_present_code is False else [])))
+        older = [OLDER_CODE] if row.origin.is_present_code is False else []
+        return "; ".join((*row.departures, *row.origin.failure_notes, *older, *_on_edge(row)))
 
 
 def recipe_rows(
@@ -84,7 +85,8 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
     """Runs as long as the published ones speak for or against a recipe, where there are enough of them."""
     told = _each_once(each.row for each in rows if _speaks(each.row))
     parts: dict[str, list[str]] = {
-        verdict: [_reached(row) for row in told.values() if row.comparison.verdict == verdict] for verdict in COMPARED
+        verdict: [", ".join((_reached(row), *_on_edge(row))) for row in told.values() if row.comparison.verdict == verdict]
+        for verdict in COMPARED
     }
     if told and not parts["consistent"]:
         parts["consistent"] = ["none of the recipes judged"]
@@ -137,6 +139,10 @@ def _ratios(rows: Sequence[ResultRow], published: Published) -> str:
         for recipe, found in ratios.items()
         if found is not None
     )
+
+
+def _on_edge(row: ResultRow) -> list[str]:
+    return [HINGES_ON_ROUNDING] if row.comparison.hinges_on_rounding else []
 
 
 def _reached(row: ResultRow) -> str:
