@@ -206,5 +206,29 @@ def test_one_variant_that_hardly_learns_leaves_room_for_the_others(found, drawn)
     assert re.search(r"target filtered once −(29|30)", picture.alt) and "an arrow: beyond the frame" in picture.caption
 
 
+def test_captions_name_every_commit_that_ran(base, studies):
+    """Of each seed, whether its code was edited, and in an ablation of the unchanged runs, too."""
+
+    def run_at(settings, key, *commits):
+        record, provenance = make_run(settings, key, seeds=tuple(range(len(commits))), epochs=15)
+        seeds = zip(provenance.seeds, commits, strict=True)
+        return record, provenance.model_copy(update={"seeds": tuple(seed.model_copy(update={"git_commit": at}) for seed, at in seeds)})
+
+    first, second, third = ("a" * 40, "b" * 40, f"{'c' * 40}+changes")
+    runs = {"mnist-cnn": run_at(base, "mnist-cnn", first, third)}
+    pictures = draw_pictures(make_rows(base, runs), runs)
+    for name in ("comparison", "learning", "confusion", "firing"):
+        assert pictures[name][0].caption.endswith(
+            " commit aaaaaaaaaa, cccccccccc+changes." if name != "comparison" else " Commit aaaaaaaaaa, cccccccccc+changes."
+        )
+    own = {"fashion-mlp-surrogate": run_at(studies["ablation"], "fashion-mlp-surrogate", first, second)}
+    group = [
+        each
+        for each in variants(studies["ablation"], own, base, {"fashion-mlp": run_at(base, "fashion-mlp", first, third)})
+        if each.like == "fashion-mlp"
+    ]
+    assert ablation("fashion-mlp", group).caption.endswith(" Commit aaaaaaaaaa, cccccccccc+changes, bbbbbbbbbb.")
+
+
 def test_failed_training_is_in_the_picture(found):
     assert "no warm-up training fails (1 of 2 seeds)" in ablation("fashion-mlp", found).alt

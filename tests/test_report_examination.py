@@ -73,3 +73,10 @@ def test_only_whole_rows_that_are_not_consistent_are_examined(base):
     rows = make_rows(base, runs)
     assert {row.model: row.comparison.verdict for row in rows if row.was_run} == {"mnist-cnn": "consistent", "fashion-mlp": "lower"}
     assert examinations(rows, runs) == ()
+
+
+def test_a_row_of_older_code_says_so(base):
+    runs = {"mnist-cnn": make_run(base, "mnist-cnn", epochs=100, plateau=99)}
+    (present,), (older,) = (examinations(make_rows(base, runs, lambda *_, now=now: now), runs) for now in (True, False))
+    said = " (measured with an older state of the method's code)"
+    assert said in older and older.replace(said, "") == present

@@ -166,3 +166,20 @@ def test_augmentation_and_selection_are_settings_like_any_other(base, studies):
     assert names[0] == "2021-03" and names[3] == "selection held-out" and len(set(names)) == 4
     assert names[2].startswith("2020-10, ") and "crop 2, flip true" in names[2]
     assert "selection held-out" in found[3].row.variant and "selection test" in found[0].row.variant
+
+
+def test_seeds_that_failed_are_told_of_a_recipe_and_one_that_fails_always_was_run(base, studies):
+    """A mean of the seeds that survived is not one of all seeds."""
+    study, key = studies["recipes"], "fashion-mlp-2020-10"
+    some = {key: make_run(study, key, seeds=(0, 1, 2), epochs=100, plateau=80, failed={3: "silent", 4: "silent"})}
+    every = {key: make_run(study, key, seeds=(), failed=dict.fromkeys(range(5), "silent"))}
+    told, untold = (recipe_answers(recipe_rows(study, runs, base, {}))[0] for runs in (some, every))
+    assert re.search(r"Lower: 2020-10 with [^;]*, 3 of 5 × 100, 2 of 5 seeds failed\.", told)
+    assert "Training fails: 2020-10 (5 of 5 seeds). Not run: 2021-03" in untold
+    assert untold.count("2020-10") == 1
+
+
+def test_longer_runs_than_the_published_speak_neither_for_nor_against_a_recipe(base, studies):
+    study, key = studies["recipes"], "fashion-mlp-2020-10"
+    answer = recipe_answers(recipe_rows(study, {key: make_run(study, key, epochs=200, plateau=80)}, base, {}))[0]
+    assert "More epochs to choose from than the published runs: 2020-10 with " in answer and "Lower" not in answer

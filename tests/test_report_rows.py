@@ -1,7 +1,9 @@
 """A row says how its runs differ from the protocol and from the present settings, on what they ran, and which seeds failed."""
 
 from tests.report_builders import make_run
+from tsslbp.report.answers import answer
 from tsslbp.report.gallery import draw_pictures
+from tsslbp.report.readme import readme_table
 from tsslbp.report.rows import make_rows
 from tsslbp.report.texts import confusion_csv
 
@@ -102,3 +104,30 @@ def test_a_model_whose_every_seed_failed_was_not_run(base):
     row = make_rows(base, {"mnist-cnn": make_run(base, "mnist-cnn", seeds=(), failed={0: "boom"})})[0]
     assert (row.comparison.verdict, row.was_run) == ("not run", False)
     assert row.note == "0 of 5 seeds; seed 0 failed: boom"
+    assert answer([row]) == (
+        "None of the 1 rows has been run yet.",
+        "The tables show the published numbers alone.",
+        "Training failed: mnist-cnn (1 of 1 seeds).",
+    )
+
+
+def test_more_epochs_than_published_are_no_protocol(base):
+    """The best of 200 has more to choose from than the published best of 100, whether params.yaml still asks for so many or not."""
+    longer = base.model_copy(update={"models": {"mnist-cnn": base.model("mnist-cnn").model_copy(update={"epochs": 200})}})
+    run = make_run(longer, "mnist-cnn", epochs=200)
+    for settings in (longer, base):
+        row = make_rows(settings, {"mnist-cnn": run})[0]
+        assert row.departures == ("more epochs to choose from than the published runs: 200 instead of 100",)
+        assert not row.follows_protocol and not row.has_whole_seeds
+        assert row.judgement == f"({row.comparison.verdict})"
+
+
+def test_a_row_is_labelled_with_the_settings_that_ran(base):
+    """Numbers of five steps are no numbers of ten, whatever params.yaml says by now; the README, which has no notes, names the row."""
+    changed = base.model("mnist-cnn").model_copy(update={"time_steps": 10, "architecture": "12C5-P2-300", "recipe": "2020-10"})
+    settings = base.model_copy(update={"models": {**base.models, "mnist-cnn": changed}})
+    rows = make_rows(settings, {"mnist-cnn": make_run(base, "mnist-cnn", epochs=100)})
+    assert (rows[0].time_steps, rows[0].architecture, rows[0].recipe) == (5, "15C5-P2-40C5-P2-300", "2021-03")
+    assert "T = 5, recipe 2021-03" in readme_table(rows) and "T = 10," not in readme_table(rows)
+    assert "Of other settings than params.yaml has now: mnist-cnn." in readme_table(rows)
+    assert make_rows(settings, {})[0].time_steps == 10

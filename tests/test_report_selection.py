@@ -4,7 +4,7 @@ import pytest
 
 from tests.report_builders import make_run, sample_studies
 from tsslbp.report.studies.ablation import variants
-from tsslbp.report.studies.answers import variant_answers
+from tsslbp.report.studies.answers import caution, variant_answers
 from tsslbp.report.studies.selection import selection_of
 
 HELD_OUT = (80.0, 95.0, 90.0)
@@ -57,6 +57,7 @@ def test_they_are_of_the_seeds_and_epochs_that_both_have(base, run, reference):
     (pairs,) = [each.pairs for each in variants(study, runs, base, {}) if each.pairs]
     assert pairs.selection.chosen.seeds == pairs.selection.missing.seeds == (0, 1)
     assert pairs.selection.missing.mean == pytest.approx(88.0 - 88.5)
+    assert pairs.differences == (*pairs.looks, pairs.selection.chosen, pairs.selection.missing)
     assert pairs.selection.chosen.mean + pairs.selection.missing.mean == pytest.approx(pairs.best.mean)
 
 
@@ -66,3 +67,19 @@ def test_the_sentence_names_both(base, run, reference):
     (sentence, *_) = variant_answers(variants(study, runs, base, {}))["surrogate alone"]
     assert "chosen on held-out samples has −0.90 beside the best on test data; with both at their best on test data" in sentence
     assert sentence.endswith("these runs have −0.10 beside the unchanged ones.")
+
+
+def test_the_caution_counts_the_parts_that_have_an_interval(base, run, reference):
+    """Here the first quarter, the best and the last epoch differ by the same in all seeds, and so has each part."""
+    study = sample_studies()["ablation"]
+    record, provenance = run
+    first = record.seeds[0].model_copy(
+        update={
+            "history": tuple(
+                epoch.model_copy(update={"test_accuracy": epoch.test_accuracy - epoch.epoch}) for epoch in record.seeds[0].history
+            )
+        }
+    )
+    uneven = record.model_copy(update={"seeds": (first, *record.seeds[1:])}), provenance
+    found = variants(study, {"fashion-mlp-2021-03": reference, "fashion-mlp-surrogate": uneven}, base, {})
+    assert "Of the 5 intervals" in caution(found)[0]

@@ -10,6 +10,7 @@ from scipy import stats
 
 from tests.report_builders import settings
 from tsslbp.report.statistics import (
+    NO_SPREAD,
     Interval,
     check_published,
     compare,
@@ -78,6 +79,9 @@ def test_runs_without_any_spread_still_have_an_interval():
 def test_verdict_follows_from_where_zero_lies(values, mean, std):
     result = compare(values, published(mean, std))
     assert result.difference == pytest.approx(fmean(values) - mean)
+    if stdev(values) < NO_SPREAD:
+        assert (result.verdict, result.interval) == ("too few runs", None)
+        return
     expected = "higher" if result.interval.low > 0 else "lower" if result.interval.high < 0 else "consistent"
     assert result.verdict == expected
 
@@ -94,6 +98,8 @@ def test_verdict_follows_from_where_zero_lies(values, mean, std):
         ([99.5, 99.6], published(None, None, 91.41, None), "too few runs"),
         ([99.5, 99.6], published(99.5, None), "too few runs"),
         ([99.5, 99.6], published(99.5, 0.02, n=1), "too few runs"),
+        ([99.45, 99.45, 99.45], published(99.5, 0.02), "too few runs"),  # as if the mean were known exactly
+        ([99.45, 99.45, 99.46], published(99.5, 0.02), "lower"),
         ([99.48, 99.50, 99.52, 99.49, 99.51], published(99.5, 0.02), "consistent"),
         ([99.58, 99.60, 99.62, 99.59, 99.61], published(99.5, 0.02), "higher"),
         ([99.38, 99.40, 99.42, 99.39, 99.41], published(99.5, 0.02), "lower"),

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
 
@@ -98,8 +99,11 @@ def test_runs_of_an_older_code_say_so_everywhere(base):
     lines = table(rows)
     assert {key: lines[key]["present_code"] for key in runs} == {"mnist-cnn": "True", "nmnist-cnn-t30": "True", "fashion-mlp": "False"}
     assert {line["present_code"] for key, line in lines.items() if key not in runs} == {""}
-    assert answer(rows)[2] == "The method's code has changed since these were run: fashion-mlp."
-    assert len(answer(make_rows(base, runs))) == 2
+    assert answer(rows)[2:] == (
+        "Training failed: nmnist-cnn-t30 (1 of 3 seeds).",
+        "The method's code has changed since these were run: fashion-mlp.",
+    )
+    assert answer(make_rows(base, runs)) == answer(rows)[:3]
     for write in (results_csv, results_markdown, results_tex):
         assert write(rows).count("older state of the method's code") == 1
     assert "older state" not in results_csv(make_rows(base, runs))
@@ -114,6 +118,8 @@ def test_seeds_that_failed_alike_share_a_note(base):
 def test_dates_and_commits_are_those_of_the_runs(base, rows):
     assert run_dates(rows) == "2026-01-01 to 2026-01-04"
     assert run_commits(rows) == rows[0].origin.git_commit[:10]
+    edited = [replace(row, origin=replace(row.origin, git_commit=f"{'a' * 40}, {'b' * 40}+changes")) for row in rows if row.was_run]
+    assert run_commits(edited) == "aaaaaaaaaa, bbbbbbbbbb+changes"
     nothing = make_rows(base, {})
     assert (run_dates(nothing), run_commits(nothing)) == ("", "")
 

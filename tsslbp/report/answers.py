@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from tsslbp.report.numbers import number
+from tsslbp.report.departures import OTHER_SETTINGS
+from tsslbp.report.numbers import number, short
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.statistics import VERDICTS
 
@@ -17,10 +18,22 @@ def answer(rows: Sequence[ResultRow]) -> tuple[str, ...]:
     """A few sentences: what was run, how that stands to what is published, and whether the code has changed since."""
     run = [row for row in rows if row.was_run]
     if not run:
-        return f"{extent(rows)}.", *(["The tables show the published numbers alone."] if any(map(_is_published, rows)) else [])
-    missing = ", ".join(row.model for row in rows if not row.was_run)
+        alone = ["The tables show the published numbers alone."] if any(map(_is_published, rows)) else []
+        return f"{extent(rows)}.", *alone, *_reservations(rows)
+    missing = ", ".join(row.model for row in rows if not row.was_run and not row.failed)
     found = f"{extent(rows)}{f'; not run: {missing}' if missing else ''}."
-    return found, _agreement([row for row in run if row.follows_protocol], run), *older(rows)
+    return found, _agreement([row for row in run if row.follows_protocol], run), *_reservations(rows)
+
+
+def _reservations(rows: Sequence[ResultRow]) -> tuple[str, ...]:
+    """What a table without a column of notes would keep to itself: training that failed, and numbers of other settings or code."""
+    failed = ", ".join(f"{row.model} ({row.failed})" for row in rows if row.failed)
+    others = ", ".join(row.model for row in rows if row.was_run and row.has_other_settings)
+    return (
+        *([f"Training failed: {failed}."] if failed else []),
+        *([f"Of {OTHER_SETTINGS}: {others}."] if others else []),
+        *older(rows),
+    )
 
 
 def older(rows: Sequence[ResultRow]) -> tuple[str, ...]:
@@ -93,4 +106,5 @@ def run_dates(rows: Iterable[ResultRow]) -> str:
 
 def run_commits(rows: Iterable[ResultRow]) -> str:
     """The commits of the code that ran, shortened; "" where nothing was run."""
-    return ", ".join(dict.fromkeys(commit[:10] for row in rows for commit in row.origin.git_commit.split(", ") if commit))
+    commits = ", ".join(row.origin.git_commit for row in rows if row.origin.git_commit)
+    return short(commits) if commits else ""

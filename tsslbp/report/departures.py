@@ -7,6 +7,7 @@ from tsslbp.settings import Published, Settings
 from tsslbp.storage.records import ModelRecord
 
 SUBSET = "subset of the data"
+MORE_EPOCHS = "more epochs to choose from than the published runs"
 OTHER_SETTINGS = "other settings than params.yaml has now"
 OLDER_CODE = "measured with an older state of the method's code"
 HINGES_ON_ROUNDING = "the verdict hinges on how the published numbers were rounded"
@@ -32,6 +33,9 @@ def departures_of(settings: Settings, key: str, record: ModelRecord, measured: M
     if measured and measured.epochs < asked[1]:
         span = f"{measured.epochs}" if measured.epochs == measured.longest else f"{measured.epochs} to {measured.longest}"
         found.append(f"{span} of {asked[1]} epochs")
+    published = settings.published[key].epochs if key in settings.published else None
+    if measured and published and measured.longest > published:
+        found.append(f"{MORE_EPOCHS}: {measured.longest} instead of {published}")
     if record.settings.get("selection") == "held-out":
         found.append("epoch chosen on held-out training samples")
     if changed := _changed_settings(settings, key, record):

@@ -37,10 +37,11 @@ def _examined(row: ResultRow, run: Run) -> str:
 
 
 def _standing(row: ResultRow) -> str:
-    """How the row stands to the published one; with few seeds, how many, since they may not be enough for a verdict."""
+    """How the row stands to the published one; with few seeds, how many, since they may not be enough for a verdict; and older code."""
     difference = row.comparison.difference or 0
     seeds = f", with {row.seeds} of {row.protocol_seeds} seeds," if row.departures else ""
-    return f"{row.model}{seeds} is {'higher' if difference > 0 else 'lower'} than published by {number(abs(difference))}"
+    older = f" ({'; '.join(row.outdated)})" if row.outdated else ""
+    return f"{row.model}{seeds} is {'higher' if difference > 0 else 'lower'} than published by {number(abs(difference))}{older}"
 
 
 def _range(values: Sequence[float]) -> str:

@@ -9,6 +9,7 @@ from tsslbp.figures.confusion import confusion_matrix
 from tsslbp.figures.curves import firing_curves, layer_names, learning_curves
 from tsslbp.figures.forest import Line, forest
 from tsslbp.figures.raster import Raster, draw_raster
+from tsslbp.report.answers import run_commits
 from tsslbp.report.departures import SUBSET
 from tsslbp.report.numbers import MISSING, estimate, signed
 from tsslbp.report.origin import Run
@@ -67,10 +68,9 @@ def title_of(row: ResultRow) -> str:
 def source_of(row: ResultRow) -> str:
     """The end of a caption: network, data, number of runs, departures and commit."""
     departures = f" Departs from the protocol: {'; '.join(row.departures)}." if row.departures else ""
-    commit = row.origin.git_commit[:10] or "unknown"
     return (
         f"{row.dataset_title}, {row.architecture}, T = {row.time_steps}; n = {row.seeds} {'seed' if row.seeds == 1 else 'seeds'}, "
-        f"{row.epochs} epochs.{departures} Data {row.origin.data_checksum[:10]}, commit {commit}."
+        f"{row.epochs} epochs.{departures} Data {row.origin.data_checksum[:10]}, commit {run_commits([row]) or 'unknown'}."
     )
 
 
@@ -123,11 +123,10 @@ def _comparison_line(row: ResultRow, name: str) -> Line:
 def _comparison_caption(rows: Sequence[ResultRow], lines: Sequence[Line]) -> str:
     data = ", ".join(dict.fromkeys(row.dataset_title for row in rows))
     counts = ", ".join(f"{line.name} (n = {row.seeds})" for row, line in zip(rows, lines, strict=True) if row.was_run) or "none run"
-    commits = ", ".join(dict.fromkeys(row.origin.git_commit[:10] for row in rows if row.origin.git_commit)) or "none"
     return (
         "Difference of the mean accuracies (best epoch of each run), with its 95 % Welch interval; the line at zero is the published mean. "
-        "Circle: consistent; triangle: higher or lower; diamond: too few runs or test samples for an interval; hollow: fewer seeds, epochs or data than "
-        f"the protocol has; small dots: single seeds, equal ones below each other; an arrow: beyond the frame. Data: {data}. Seeds: {counts}. Commit {commits}."
+        "Circle: consistent; triangle: higher or lower; diamond: too few runs or test samples for an interval; hollow: other seeds, epochs, data or settings than "
+        f"the protocol's; small dots: single seeds, equal ones below each other; an arrow: beyond the frame. Data: {data}. Seeds: {counts}. Commit {run_commits(rows) or 'none'}."
     )
 
 
@@ -144,18 +143,31 @@ def _ablations(found: Sequence[Variant]) -> list[Picture]:
     """One picture per model, of the variants that were run, those whose training fails too."""
     pictures = []
     for model in dict.fromkeys(variant.like for variant in found):
-        shown = [each for each in found if each.like == model and (each.difference is not None or each.effect == "training fails")]
-        if any(variant.difference is not None for variant in shown):
-            pictures.append(ablation(model, shown))
+        group = [variant for variant in found if variant.like == model]
+        if any(variant.difference is not None for variant in group):
+            pictures.append(ablation(model, group))
     return pictures
 
 
-def ablation(model: str, shown: Sequence[Variant]) -> Picture:
-    """Variants of a model minus the unchanged one, paired by seed, one line each, with 95 % intervals."""
+def ablation(model: str, found: Sequence[Variant]) -> Picture:
+    """Variants of a model minus the unchanged one, paired by seed, one line each, with 95 % intervals.
+
+    Args:
+        model: their name in the base.
+        found: all of them, with the unchanged one, which has no line; those that were not run have none, either.
+    """
+    shown = [each for each in found if each.difference is not None or each.effect == "training fails"]
+    compared = [each for each in found if each in shown or each.effect == "unchanged"]
     lines = _fitted([_ablation_line(variant) for variant in shown])
     told = "; ".join(f"{line.name} {line.instead or signed(line.middle)}" for line in lines)
     alt = f"Mean change of {model}'s best accuracy: {told}."
-    return forest(lines, f"{model}: change of the best accuracy", f"ablation-{model}", _ablation_caption(model, shown), alt)
+    return forest(
+        lines,
+        f"{model}: change of the best accuracy",
+        f"ablation-{model}",
+        _ablation_caption(model, shown, run_commits(each.row for each in compared)),
+        alt,
+    )
 
 
 def _ablation_line(variant: Variant) -> Line:
@@ -175,15 +187,14 @@ def _fitted(lines: Sequence[Line]) -> list[Line]:
     return [replace(line, fits=max(abs(line.low), abs(line.high)) <= far) for line in lines]
 
 
-def _ablation_caption(model: str, shown: Sequence[Variant]) -> str:
+def _ablation_caption(model: str, shown: Sequence[Variant], commits: str) -> str:
     rows = [variant.row for variant in shown]
     subset = [departure for row in rows for departure in row.departures if departure.startswith(SUBSET)]
     epochs = sorted({row.epochs for row in rows if row.was_run})
     span = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
     data = "; ".join(dict.fromkeys((f"{rows[0].dataset_title}, {span} epochs, {rows[0].origin.data_checksum[:10]}", *subset)))
-    commits = ", ".join(dict.fromkeys(row.origin.git_commit[:10] or "unknown" for row in rows))
     counts = ", ".join(f"{variant.name} (n = {len(variant.difference.seeds)})" for variant in shown if variant.difference)
     return (
         f"Variants of {model} minus the unchanged one over as many epochs, paired by seed, pairs × epochs beside each: mean with 95 % Student interval, filled where it excludes 0; small "
-        f"dots, single seeds; an arrow: beyond the frame. Data: {data}. Pairs: {counts}. Commit {commits}."
+        f"dots, single seeds; an arrow: beyond the frame. Data: {data}. Pairs: {counts}. Commit {commits or 'unknown'}."
     )

@@ -21,8 +21,8 @@ LEGEND: tuple[tuple[str, str], ...] = (
     (
         "Verdict",
         "consistent: the interval contains zero; higher, lower: it does not; too few samples: only a part of the test data was there, of which "
-        "Welch's interval knows nothing; too few runs: fewer than two runs here, or no published "
-        "mean and standard deviation to compare with; nothing published: there is no published row; not run: no seed has finished. In "
+        "Welch's interval knows nothing; too few runs: fewer than two runs here, or all of "
+        "them equal to the last image, or no published mean and standard deviation to compare with; nothing published: there is no published row; not run: no seed has finished. In "
         "parentheses where the row departs from the protocol: it then compares unlike with unlike.",
     ),
     (

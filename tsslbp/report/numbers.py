@@ -2,6 +2,7 @@
 
 from tsslbp.report.statistics import Interval, PairedDifference, Summary
 from tsslbp.settings import Published
+from tsslbp.storage.provenance import CHANGES
 
 MISSING = "–"
 MINUS = "−"
@@ -32,11 +33,6 @@ def paired(found: PairedDifference | None) -> str:
     return MISSING if found is None else estimate(found.mean, found.interval)
 
 
-def pairs(found: PairedDifference | None) -> str:
-    """How many pairs a difference is of; a dash where there is none."""
-    return MISSING if found is None else str(len(found.seeds))
-
-
 def spread(numbers: Summary | Published | None) -> str:
     """Mean and stddev, as "99.50 ± 0.02"; the mean alone where there is no stddev."""
     if numbers is None or numbers.mean is None:
@@ -52,9 +48,13 @@ def mean_interval(numbers: Summary | None) -> str:
     return number(numbers.mean) + (f" [{number(interval.low)}, {number(interval.high)}]" if interval else "")
 
 
-def short(checksum: str) -> str:
-    """The first ten digits of every checksum or commit in a list."""
-    return ", ".join(part[:10] for part in checksum.split(", ")) or MISSING
+def short(checksums: str) -> str:
+    """The first ten digits of every checksum or commit in a list, and whether a commit's code was changed; a dash for none."""
+    return ", ".join(dict.fromkeys(_shortened(checksum) for checksum in checksums.split(", "))) or MISSING
+
+
+def _shortened(checksum: str) -> str:
+    return checksum[:10] + (CHANGES if checksum.endswith(CHANGES) else "")
 
 
 def compact(count: float | None) -> str:

@@ -54,7 +54,7 @@ class Origin:
     """Where the numbers of a model come from; values that differ between its seeds stand side by side.
 
     Attributes:
-        data_checksum: of the arrays that the model was trained on.
+        data_checksum: of the raw files of the data that the model was trained on.
         git_commit: commit of the code.
         device: what it ran on, with how many threads and, on a CPU, with which library of dense products.
         code: digest of the code that decides its numbers.

@@ -7,7 +7,7 @@ the tables is computed here and named in tables/results.py.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tsslbp.report.departures import OLDER_CODE, SUBSET, departures_of, missing_seeds, names_settings, remarks_on
+from tsslbp.report.departures import MORE_EPOCHS, OLDER_CODE, SUBSET, departures_of, missing_seeds, names_settings, remarks_on
 from tsslbp.report.frame import Measured, aggregate, runs_frame
 from tsslbp.report.operations import Operations, operations_of
 from tsslbp.report.origin import IsPresent, Origin, Run, origin_of
@@ -25,6 +25,7 @@ class ResultRow:
     """One model beside its published row.
 
     Attributes:
+        architecture, time_steps, recipe: as run; where nothing was, as params.yaml has them now.
         study: "protocol" for the published rows, otherwise the study that ran it.
         variant: what differs from the published row, with values, as in params.yaml; "" where nothing does.
         seeds: seeds that finished and count, see `storage.summary.counted_seeds`; 0 where the model was not run.
@@ -111,9 +112,20 @@ class ResultRow:
         return (*others, OLDER_CODE) if self.origin.is_present_code is False else others
 
     @property
+    def failed(self) -> str:
+        """How many seeds could not be trained to the end: "2 of 5 seeds"; "" where none did."""
+        failed = len(self.origin.failures)
+        return f"{failed} of {self.seeds + failed} seeds" if failed else ""
+
+    @property
     def has_other_settings(self) -> bool:
         """Whether the runs are of other settings than params.yaml has now."""
         return any(map(names_settings, self.departures))
+
+    @property
+    def has_more_epochs(self) -> bool:
+        """Whether a seed chose its best from more epochs than the published runs had."""
+        return any(departure.startswith(MORE_EPOCHS) for departure in self.departures)
 
     @property
     def is_subset(self) -> bool:
@@ -176,14 +188,15 @@ def _make_row(
         comparison = Comparison("too few samples", comparison.difference)
     origin = origin_of(run, is_present)
     asked = _asked(settings, key)
+    ran = {"architecture": model.architecture, "time_steps": model.time_steps, "recipe": model.recipe, **(run[0].settings if run else {})}
     return ResultRow(
         dataset=model.dataset,
         dataset_title=dataset.title,
         class_names=dataset.class_names,
         model=key,
-        architecture=model.architecture,
-        time_steps=model.time_steps,
-        recipe=model.recipe,
+        architecture=ran["architecture"],
+        time_steps=ran["time_steps"],
+        recipe=ran["recipe"],
         study=study,
         variant="",
         seeds=measured.seeds if measured else 0,

@@ -68,7 +68,7 @@ class Comparison:
     Attributes:
         verdict: "consistent" where the interval contains 0.
         difference: None where there is no mean on one side.
-        interval: None where a side has fewer than two runs or no stddev.
+        interval: None where a side has fewer than two runs or no stddev, and where our runs agree to the last image, as in `Summary`.
         hinges_on_rounding: whether other values, printed as the same two decimals, would have changed the verdict.
     """
 
@@ -143,7 +143,7 @@ def compare(values: Sequence[float], published: Published | None) -> Comparison:
     if published.mean is None:
         return Comparison("too few runs")
     difference = ours.mean - published.mean
-    if ours.std is None or published.std is None or published.runs is None or published.runs < 2:
+    if ours.std is None or ours.std < NO_SPREAD or published.std is None or published.runs is None or published.runs < 2:
         return Comparison("too few runs", difference)
     std, runs = published.std, published.runs
     interval = welch_interval(difference, ours.std, ours.n, std, runs)

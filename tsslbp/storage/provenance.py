@@ -8,6 +8,9 @@ from pathlib import Path
 UNKNOWN = "unknown"
 """The commit of code that no git knows."""
 
+CHANGES = "+changes"
+"""Behind a commit whose tracked files were edited: the code that ran is not quite its."""
+
 _LIBRARIES = ("torch", "numpy", "numba", "mlflow", "dvc")
 
 
@@ -23,13 +26,13 @@ def library_versions() -> dict[str, str]:
 
 
 def git_commit(folder: Path) -> str:
-    """The commit that is checked out in `folder`, "+changes" where tracked files differ from it, "unknown" without git."""
+    """The commit that is checked out in `folder`, `CHANGES` behind it where tracked files differ from it, "unknown" without git."""
     try:
         commit = _git(folder, "rev-parse", "HEAD").strip()
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", "*.py", "*.yaml").strip()
     except (OSError, subprocess.SubprocessError):
         return UNKNOWN
-    return f"{commit}+changes" if changed else commit
+    return f"{commit}{CHANGES}" if changed else commit
 
 
 def _git(folder: Path, *arguments: str) -> str:

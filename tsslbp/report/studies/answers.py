@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from tsslbp.report.numbers import number, paired
 from tsslbp.report.statistics import CONFIDENCE, PairedDifference, reach
-from tsslbp.report.studies.ablation import EFFECTS, UNCHANGED, Pairs, Variant
+from tsslbp.report.studies.ablation import EFFECTS, UNCHANGED, Variant
+from tsslbp.report.studies.pairs import Pairs
 from tsslbp.report.studies.selection import Selection
 
 MANY_PAIRS = 5
@@ -116,13 +117,13 @@ def _sides(sides: Mapping[str, str | None]) -> str:
 
 def caution(found: Sequence[Variant]) -> tuple[str, ...]:
     """How wide the intervals are, and how many of them would exclude 0 although nothing has an effect; nothing where there are none."""
-    looks = [look for variant in found if variant.pairs for look in variant.pairs.looks if look.interval is not None]
-    counts = sorted({len(look.seeds) for look in looks})
+    told = [each for variant in found if variant.pairs for each in variant.pairs.differences if each.interval is not None]
+    counts = sorted({len(each.seeds) for each in told})
     if not counts:
         return ()
     widths = ", ".join(f"{reach(count):.1f} standard errors with {count}" for count in counts)
     return (
         f"An interval reaches to either side, by the number of pairs: {widths}; with few pairs only a large effect can be shown, and “not shown” "
-        f"is not “none”. Of {len(looks)} intervals of {100 * CONFIDENCE:.0f} %, three for each comparison, about "
-        f"{(1 - CONFIDENCE) * len(looks):.1f} would exclude zero by chance alone.",
+        f"is not “none”. Of the {len(told)} intervals of {100 * CONFIDENCE:.0f} % that all comparisons have, about "
+        f"{(1 - CONFIDENCE) * len(told):.1f} would exclude zero by chance alone.",
     )

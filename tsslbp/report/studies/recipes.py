@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tsslbp.report.departures import HINGES_ON_ROUNDING, OLDER_CODE, OTHER_SETTINGS
+from tsslbp.report.departures import HINGES_ON_ROUNDING, MORE_EPOCHS, OLDER_CODE, OTHER_SETTINGS
 from tsslbp.report.numbers import estimate, number, spread
 from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import ResultRow, make_rows
@@ -17,6 +17,10 @@ COMPARED: tuple[Verdict, ...] = ("consistent", "higher", "lower")
 """The verdicts that have an interval on all of the test data."""
 ENOUGH_SEEDS = 3
 """So many seeds speak for or against a recipe: Welch's interval knows how few they are, but two may agree by luck."""
+
+TOO_FEW, LONGER, OTHER = "too few runs, epochs or data to tell", MORE_EPOCHS, f"of {OTHER_SETTINGS}"
+UNTOLD = (TOO_FEW, LONGER, OTHER)
+"""Why runs speak neither for nor against a recipe."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def recipe_answers(rows: Sequence[RecipeRow]) -> tuple[str, ...]:
 def _answer(rows: Sequence[RecipeRow]) -> str:
     """Runs as long as the published ones speak for or against a recipe, where there are enough of them."""
     told = _each_once(each.row for each in rows if _speaks(each.row))
+    nothing = [each.row for each in rows if not each.row.was_run]
     parts: dict[str, list[str]] = {
         verdict: [", ".join((_reached(row), *_on_edge(row))) for row in told.values() if row.comparison.verdict == verdict]
         for verdict in COMPARED
@@ -91,9 +96,9 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
     if told and not parts["consistent"]:
         parts["consistent"] = ["none of the recipes judged"]
     untold = _each_once(each.row for each in rows if each.row.was_run and each.row.recipe not in told)
-    parts["too few runs, epochs or data to tell"] = [_reached(row) for row in untold.values() if not row.has_other_settings]
-    parts[f"of {OTHER_SETTINGS}"] = [_reached(row) for row in untold.values() if row.has_other_settings]
-    parts["not run"] = list(dict.fromkeys(each.row.recipe for each in rows if not each.row.was_run))
+    parts |= {what: [_reached(row) for row in untold.values() if _why_untold(row) == what] for what in UNTOLD}
+    parts["training fails"] = list(dict.fromkeys(f"{row.recipe} ({row.failed})" for row in nothing if row.failed))
+    parts["not run"] = list(dict.fromkeys(row.recipe for row in nothing if not row.failed))
     findings = [f"{what.capitalize()}: {'; '.join(names)}." for what, names in parts.items() if names]
     return " ".join(
         (
@@ -106,6 +111,10 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
 
 def _speaks(row: ResultRow) -> bool:
     return row.has_whole_seeds and row.seeds >= ENOUGH_SEEDS and row.is_compared
+
+
+def _why_untold(row: ResultRow) -> str:
+    return OTHER if row.has_other_settings else LONGER if row.has_more_epochs else TOO_FEW
 
 
 def _each_once(rows: Iterable[ResultRow]) -> dict[str, ResultRow]:
@@ -148,4 +157,5 @@ def _on_edge(row: ResultRow) -> list[str]:
 def _reached(row: ResultRow) -> str:
     """A recipe and its accuracy: "2021-03 with 99.45 ± 0.02, −0.05 [−0.08, −0.02], 5 × 100"."""
     difference = estimate(row.comparison.difference, row.comparison.interval)
-    return f"{row.recipe} with {', '.join((spread(row.best), difference, row.extent, *row.outdated))}"
+    failed = [f"{row.failed} failed"] if row.failed else []
+    return f"{row.recipe} with {', '.join((spread(row.best), difference, row.extent, *failed, *row.outdated))}"

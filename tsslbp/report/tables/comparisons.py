@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tsslbp.report.numbers import MISSING, number, paired, pairs, signed
+from tsslbp.report.numbers import MISSING, number, paired, signed
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.statistics import Interval, PairedDifference
-from tsslbp.report.studies.ablation import Effect, Pairs, Variant
+from tsslbp.report.studies.ablation import Effect, Variant
+from tsslbp.report.studies.pairs import Pairs
 from tsslbp.report.studies.recipes import RecipeRow
 from tsslbp.report.tables.column import DATA, READERS, Cell, Column, Format, Table, grouped
 from tsslbp.report.tables.results import RESULTS, bracketed, difference_cell, numeral, verdict_cell
@@ -15,6 +16,7 @@ EFFECT_MARKS: dict[Effect, str] = {
     "unchanged": "–",
     "real": "●",
     "not shown": "≈",
+    "all pairs agree": "=",
     "too few pairs": "◇",
     "too few samples": "◇",
     "training fails": "✕",
@@ -50,6 +52,11 @@ def _last(variant: Variant) -> Cell:
     """The mean after the last epoch, and its difference."""
     shown = numeral(variant.row.final.mean if variant.row.final else None)
     return Cell(shown.text, (paired(variant.pairs.last),)) if variant.pairs else shown
+
+
+def _extent(found: Pairs | None) -> Cell:
+    """How many pairs of seeds, times their epochs: a seed of the row may have more of these, or no partner."""
+    return Cell(f"{len(found.best.seeds)} × {found.epochs}" if found else MISSING)
 
 
 def effect_cell(variant: Variant) -> Cell:
@@ -106,8 +113,9 @@ ABLATION: tuple[Column[Variant], ...] = (
     Column("estimate", "Difference", lambda variant: variant.difference, _shown, ROOMY),
     Column("estimate", "Difference", lambda variant: variant.difference, _paired, PRINT),
     Column("outcome", "Effect", lambda variant: variant, effect_cell, READERS),
-    Column("pairs", "Pairs", lambda variant: variant.difference, lambda found: Cell(pairs(found)), READERS, "number"),
+    Column("pairs", "Pairs", lambda variant: variant.pairs, _extent, READERS, "number"),
     Column("pairs", "", lambda variant: len(variant.difference.seeds) if variant.difference else 0, formats=DATA),
+    Column("pair_epochs", "", lambda variant: variant.pairs.epochs if variant.pairs else 0, formats=DATA),
     *_estimated("difference", lambda pairs: pairs.best),
     Column("effect", "", lambda variant: variant.effect, formats=DATA),
     Column("failed_seeds", "", lambda variant: len(variant.row.origin.failures), formats=DATA),
