@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.common import warn
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.common import tracking_folder, warn
+from tsslbp.data.binning import Binning, check_binning, noted_binnings
 from tsslbp.data.processed import load_record
-from tsslbp.settings import Settings, load_settings
+from tsslbp.settings import Dataset, Settings, load_settings
 from tsslbp.storage import meaning
 from tsslbp.storage.records import ModelRecord, Provenance
 
@@ -25,6 +29,26 @@ def warn_of_outdated_meaning(params: Path, settings: Settings) -> None:
 
 def _outdated(params: Path) -> str:
     return f"{params.with_name(meaning.FILE_NAME)} is of other code than there is now; write it anew: {meaning.remedy(params)}"
+
+
+def refuse_other_binning(params: Path, settings: Settings, key: str) -> None:
+    """Raise a ValueError where the recordings here are in no note, see tsslbp/data/binning.py, and dvc.lock knows other settings of them.
+
+    So those that DVC fetched or that are older than the notes are looked at, too.
+    """
+    name, dataset = settings.model(key).dataset, settings.dataset_of(key)
+    folder = settings.folders.data / "processed" / name
+    if dataset.is_events and folder.exists() and not noted_binnings(folder, load_record(folder)):
+        check_binning(folder, dataset, _locked_binnings(tracking_folder(settings, params) / "dvc.lock", name), name)
+
+
+def _locked_binnings(lock: Path, name: str) -> list[Binning]:
+    """The settings that a dvc.lock has of the last preprocessing of a dataset; empty where it has none that can be read."""
+    try:
+        watched = YAML(typ="safe", pure=True).load(lock)["stages"][f"preprocess@{name}"]["params"].values()
+        return [Dataset.model_validate(values[f"datasets.{name}"]).binning for values in watched]
+    except (OSError, YAMLError, ValueError, LookupError, TypeError, AttributeError):
+        return []  # what is wrong with the file is DVC's to tell
 
 
 def conditions(settings: Settings, key: str, device: str) -> dict[str, Any]:

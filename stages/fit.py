@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages.common import only_training, run, tracking_folder, warn, weights_of
-from stages.conditions import changed_since, conditions, refuse_outdated_meaning
+from stages.conditions import changed_since, conditions, refuse_other_binning, refuse_outdated_meaning
 from stages.tracking_context import model_context
 from tsslbp.settings import Settings
 from tsslbp.storage.provenance import UNKNOWN, git_commit
@@ -31,6 +31,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     """Train a model."""
     settings.model(options.model)
     refuse_outdated_meaning(options.params, settings, options.model)
+    refuse_other_binning(options.params, settings, options.model)
     with only_training(settings, options.model):
         _fit(settings, options.model, options.params, _asked_seeds(settings, options))
 

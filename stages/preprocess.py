@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stages.common import run, worker_count
 from stages.display import ScreenProgress
+from tsslbp.data.binning import note_binning
 from tsslbp.data.preprocessing import preprocess
 from tsslbp.settings import Settings
 from tsslbp.storage.locks import only_process
@@ -17,6 +18,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     _refuse_link(processed)
     with only_process(data / f".preprocess-{key}.lock", f"preprocessing of {key}"):
         record = preprocess(key, dataset, data / "raw" / key, processed, workers, progress)
+        note_binning(processed, dataset, record)
     for note in record.subset:
         progress.say(f"warning: these are NOT the official data of {record.title}, but {note}")
 

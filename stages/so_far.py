@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from stages.common import stage_name, warn
-from stages.conditions import departures
+from stages.conditions import departures, refuse_other_binning
 from stages.published_weights import publish_weights
 from tsslbp.experiment import ModelRun, Outcome
 from tsslbp.settings import Settings
@@ -32,6 +32,7 @@ def record_so_far(settings: Settings, key: str, params: Path) -> None:
 
     train = stage_name("train", params, key)
     model = ModelRun.open(settings, key, prepare_device(settings.execution))
+    refuse_other_binning(params, settings, key)
     found = {seed: one for seed in settings.seeds_of(key) if (one := _found_here(model, seed)) is not None}
     if not found:
         raise ValueError(_nothing(model, train))

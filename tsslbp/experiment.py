@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from tsslbp.data.binning import check_binning, noted_binnings
 from tsslbp.data.preprocessing import check_arrays
 from tsslbp.memory import check_memory
 from tsslbp.method.batches import Splits, load_splits
@@ -78,12 +79,14 @@ class ModelRun:
 
         Raises:
             SettingsError: the network is larger than the memory, or this processor lacks its products.
-            ValueError: the data are missing or damaged, or the library that the settings name is not there.
+            ValueError: the data are missing, damaged or known to be binned with other settings, or the library that the settings name is
+                not there.
         """
         check_memory(settings, key, memory_of(device))
-        model = settings.model(key)
-        splits, data = load_splits(processed_folder(settings, key), settings.dataset_of(key), model)
-        check_arrays(processed_folder(settings, key), data)
+        model, dataset, folder = settings.model(key), settings.dataset_of(key), processed_folder(settings, key)
+        splits, data = load_splits(folder, dataset, model)
+        check_arrays(folder, data)
+        check_binning(folder, dataset, noted_binnings(folder, data), model.dataset)
         products = resolve_products(settings.execution.products)
         if products == "onednn" and device.type == "cpu" and not onednn_takes(model.precision):
             raise SettingsError(

@@ -1,6 +1,6 @@
 """The sections of a dataset: its files, the shape of its samples, and how values are scaled or events are binned."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, Strict, model_validator
 
@@ -10,6 +10,8 @@ from tsslbp.settings.fields import Classes, FileName, Key, Line, Md5, Note, Numb
 LARGEST_FRAME = (256, 4096, 4096)
 LATEST_US = (1 << 31) - 1
 SACCADES_SENSOR = (34, 34)  # height and width of N-MNIST's, which `stabilize` is for
+BINNING = ("time_steps", "window_us", "stabilize", "first_us", "last_us")
+"""The settings that decide, with the shape of a frame, how recordings become arrays."""
 
 
 class Subset(Section):
@@ -60,6 +62,11 @@ class Dataset(Section):
     def is_events(self) -> bool:
         """Whether samples are recordings of events, not still images."""
         return self.time_steps is not None
+
+    @property
+    def binning(self) -> dict[str, Any]:
+        """The settings that recordings are binned with; empty for still images."""
+        return self.model_dump(mode="json", include=set(BINNING)) if self.is_events else {}
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
