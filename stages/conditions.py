@@ -59,11 +59,11 @@ def conditions(settings: Settings, key: str, device: str) -> dict[str, Any]:
         f"models.{key}": model.model_dump(mode="json"),
         f"recipes.{model.recipe}": settings.recipe_of(key).model_dump(mode="json"),
         "training": settings.training.model_dump(mode="json"),
-        f"datasets.{model.dataset}": settings.identity(key)["dataset"],
+        f"datasets.{model.dataset}": settings.dataset_settings(key),
     }
     said = {f"{section}.{name}": value for section, values in sections.items() for name, value in values.items()}
     data = load_record(folder) if folder.exists() else None
-    found = {str(folder): [data.checksum, data.arrays] if data else None}
+    found = {str(folder): [data.checksum, data.arrays]} if data else {}
     return {**said, "seeds": list(settings.seeds_of(key)), **found, **meaning.file_meanings(model.loss.kind, device)}
 
 
@@ -84,7 +84,7 @@ def departures(settings: Settings, key: str, record: ModelRecord, provenance: Pr
     """Return in what a record is not one of the present settings, data and code."""
     now = conditions(settings, key, "cpu")
     # A setting that is new since says nothing against it, nor do data that are not here.
-    found = [name for name, value in _recorded(settings, key, record).items() if now.get(name) not in (None, value)]
+    found = [name for name, value in _recorded(settings, key, record).items() if now.get(name, value) != value]
     if {seed.seed for seed in provenance.seeds} != set(settings.seeds_of(key)):
         found.append("seeds")
     if not meaning.is_present(record, provenance):

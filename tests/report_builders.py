@@ -87,7 +87,7 @@ def make_run(
             **model.model_dump(mode="json"),
             "recipe_settings": settings.recipes[model.recipe].model_dump(mode="json"),
             "training": settings.training.model_dump(mode="json"),
-            "dataset_settings": settings.identity(key)["dataset"],
+            "dataset_settings": settings.dataset_settings(key),
         },
         data=DataRecord(
             dataset=model.dataset,

@@ -60,6 +60,20 @@ def test_scaling_and_seeds_that_changed_since_the_run_are_named(base):
     assert row.judgement == f"({row.comparison.verdict})"
 
 
+def test_other_settings_of_events_than_the_runs_are_named_where_the_record_has_them(base):
+    record, provenance = make_run(base, "nmnist-cnn-t30", epochs=100)
+    other = base.dataset("nmnist").model_copy(update={"first_us": 105_000, "last_us": 210_000})
+    settings = base.model_copy(update={"datasets": {**base.datasets, "nmnist": other}})
+    older = {**record.settings, "dataset_settings": base.identity("nmnist-cnn-t30")["dataset"]}
+    for now, run, named in (
+        (base, record, ()),
+        (settings, record, ("other settings than params.yaml has now: dataset_settings",)),
+        (settings, record.model_copy(update={"settings": older}), ()),
+    ):
+        (row,) = [row for row in make_rows(now, {"nmnist-cnn-t30": (run, provenance)}) if row.was_run]
+        assert row.departures == named
+
+
 def test_a_row_whose_epoch_was_chosen_on_held_out_samples_is_not_the_protocols(base):
     model = base.model("mnist-cnn").model_copy(update={"selection": "held-out"})
     settings = base.model_copy(update={"models": {"mnist-cnn": model}})

@@ -227,7 +227,7 @@ class ModelRun:
                 **self.model.model_dump(mode="json"),
                 "recipe_settings": recipe,
                 "training": shared,
-                "dataset_settings": self.settings.identity(self.key)["dataset"],
+                "dataset_settings": self.settings.dataset_settings(self.key),
             },
             data=self.data,
             code=self.code,

@@ -47,7 +47,8 @@ def _changed_settings(settings: Settings, key: str, record: ModelRecord) -> list
     """Names of the settings that were changed since the runs; epochs, and fewer seeds than are asked for, have a note of their own."""
     model, recorded = settings.model(key), record.settings
     recipe, shared = settings.recipes[model.recipe].model_dump(mode="json"), settings.training.model_dump(mode="json")
-    scaling = settings.identity(key)["dataset"]
+    of_data = recorded.get("dataset_settings", {})  # older records have fewer of them, and say nothing of the others
+    scaling = {name: value for name, value in settings.dataset_settings(key).items() if name in of_data}
     now = {**model.model_dump(mode="json"), "recipe_settings": recipe, "training": shared, "dataset_settings": scaling}
     changed = [name for name, value in now.items() if name != "epochs" and name in recorded and recorded[name] != value]
     return [*changed, *([] if {seed.seed for seed in record.seeds} <= set(settings.seeds_of(key)) else ["seeds"])]

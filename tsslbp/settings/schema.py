@@ -143,6 +143,13 @@ class Settings(Section):
             "dataset": dataset.model_dump(mode="json", include={"kind", "shape", "classes", "mean", "std", "time_steps", "window_us"}),
         }
 
+    def dataset_settings(self, key: str) -> dict[str, Any]:
+        """What a record keeps of the dataset's settings: those of the identity, and all that recordings are binned with.
+
+        Records of before the latter lack `stabilize`, `first_us` and `last_us`, which are in no identity: other ones make other arrays.
+        """
+        return {**self.identity(key)["dataset"], **self.dataset_of(key).binning}
+
 
 def _known(mapping: Mapping[str, T], key: str, what: str) -> T:
     if key not in mapping:

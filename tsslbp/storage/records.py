@@ -100,7 +100,8 @@ class ModelRecord(Record):
     """All seeds of one model.
 
     `settings` is the model's section of params.yaml, with its recipe's under "recipe_settings", the shared ones under "training", and of
-    its dataset's under "dataset_settings" what decides the weights; records of before 2026-11-29 lack the last.
+    its dataset's under "dataset_settings" what decides the weights; records of before 2026-11-29 lack the last, and those of before
+    2026-11-30 what recordings are binned with, apart from their steps.
     """
 
     experiment: str
