@@ -11,6 +11,8 @@ from stages.common import run, weights_of
 from stages.evaluation import check_network
 from stages.published_weights import remote_advice, weights_path
 from tsslbp.settings import Dataset, Settings
+from tsslbp.storage.files import checksum
+from tsslbp.storage.record_files import FINISHED, RECORD_FILES, read_record
 
 FORMATS = ("nir",)
 
@@ -21,7 +23,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     Raises:
         ValueError: there are no weights, they are of another model, or the library of the format is not installed.
     """
-    key, dataset = options.model, settings.dataset_of(options.model)
+    key = options.model
     weights = options.weights or _weights(settings, key)
     target = options.output or Path(f"{key}.{options.format}")
     try:
@@ -31,7 +33,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         network = load_network(weights)
         check_network(settings, key, weights)
         _check_model(weights, key)
-        about = {"model": key, **_input(dataset)}
+        about = {"model": key, **_input(_trained_on(settings, key, weights))}
         write_nir(target, nir_graph(network, options.step, options.read_out, about))
     except ModuleNotFoundError as error:
         if error.name not in ("nir", "h5py"):
@@ -46,6 +48,16 @@ def _check_model(weights: Path, key: str) -> None:
 
     if (found := load_weights(weights)[1].get("model", key)) != key:
         raise ValueError(f"{weights}: is the network of {found}, not of {key}; name that model with --model")
+
+
+def _trained_on(settings: Settings, key: str, weights: Path) -> Dataset:
+    """The model's dataset, scaled as it was for these weights where a record knows them: the settings may have changed since."""
+    dataset, sha256 = settings.dataset_of(key), checksum(weights, "sha256")
+    for folder in (settings.folders.runs / key, settings.folders.checkpoints / key / FINISHED):
+        record = read_record(folder)[0] if (folder / RECORD_FILES[-1]).exists() else None  # which is written last
+        if record and any(sha256 in (seed.best_weights_sha256, seed.final_weights_sha256) for seed in record.seeds):
+            return dataset.as_recorded(record.settings.get("dataset_settings", {}))
+    return dataset
 
 
 def _weights(settings: Settings, key: str) -> Path:

@@ -1,5 +1,6 @@
 """The sections of a dataset: its files, the shape of its samples, and how values are scaled or events are binned."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Field, Strict, model_validator
@@ -67,6 +68,11 @@ class Dataset(Section):
     def binning(self) -> dict[str, Any]:
         """The settings that recordings are binned with; empty for still images."""
         return self.model_dump(mode="json", include=set(BINNING)) if self.is_events else {}
+
+    def as_recorded(self, recorded: Mapping[str, Any]) -> Self:
+        """The dataset with what a record keeps of its settings, its "dataset_settings"; the rest, and all of it beside older records, stays."""
+        known = {name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()}
+        return self.model_copy(update={name: value for name, value in known.items() if name in type(self).model_fields})
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -114,8 +114,14 @@ def _finished(record: ModelRecord, seed: SeedRecord, origin: SeedProvenance | No
         for epoch, elapsed, duration in zip(seed.history, accumulate(seconds), seconds, strict=False)
     ]
     run = tracked_run(record, seed.seed, seed.run_id, origin, context)
-    sample = Sample(context.dataset, record.settings["time_steps"]) if context.dataset else None
-    return Finished(run, seed, started, epochs, weights(record.model, seed.seed), origin.failed, sample)
+    return Finished(run, seed, started, epochs, weights(record.model, seed.seed), origin.failed, _sample(record, context))
+
+
+def _sample(record: ModelRecord, context: ModelContext) -> Sample | None:
+    """What a model of these weights takes: scaled as they were trained, which the settings may have changed since."""
+    if context.dataset is None:
+        return None
+    return Sample(context.dataset.as_recorded(record.settings.get("dataset_settings", {})), record.settings["time_steps"])
 
 
 def accuracies(store: Store, experiment: str, run_ids: Sequence[str]) -> "pd.DataFrame":
