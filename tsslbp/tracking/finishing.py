@@ -129,7 +129,7 @@ def finish_model(
     """
     client, parent = connection.client, seeds[0].run.parent()
     values = {name: value for name, value in metrics(record).items() if value is not None}
-    values |= {"finished_seeds": float(len(record.seeds)), **context.metrics}
+    values |= {"finished_seeds": float(len(counted_seeds(record))), **context.metrics}
     contents = digest([[seed.contents for seed in seeds], list(failures), dict(context.metrics), dict(context.tags)])
     experiment = experiment_id(connection, record.experiment)
     with locked(connection.store):
@@ -145,8 +145,9 @@ def finish_model(
 
 
 def _register_best(connection: Connection, experiment: str, record: ModelRecord, seeds: Sequence[Finished]) -> None:
-    """Register the model of the best seed, the first of them where several are equal."""
-    best = max(seeds, key=lambda seed: seed.record.best)
+    """Register the model of the best seed in the means, the first of them where several are equal."""
+    counted = {seed.seed for seed in counted_seeds(record)}
+    best = max((seed for seed in seeds if seed.record.seed in counted), key=lambda seed: seed.record.best)
     run = mlflow_runs.find(connection, experiment, best.run.run_id)
     if run is not None and best.sample is not None:
         name = models.registered_name(record.experiment, record.model, connection.checkout)
