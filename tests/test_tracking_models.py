@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -99,6 +100,12 @@ def test_it_has_signature_example_and_requirements_and_no_pickle(tmp_path: Path,
     assert (tmp_path / "model/requirements.txt").read_text().splitlines()[0] == f"torch=={torch.__version__.partition('+')[0]}"
     files = [path for path in (tmp_path / "model").rglob("*") if path.is_file()]
     assert not [path for path in files if path.suffix in (".pkl", ".pth", ".pt") or path.read_bytes()[:1] == b"\x80"]
+
+
+def test_its_requirements_name_no_build_which_pypi_does_not_have(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tsslbp.tracking.models.version", lambda name: "2.14.1+cpu" if name == "torch" else metadata.version(name))
+    write_model(tmp_path / "model", weights, Sample(DATASETS["digits"], 5))
+    assert (tmp_path / "model/requirements.txt").read_text().splitlines()[0] == "torch==2.14.1"
 
 
 def test_its_requirements_are_the_librarys_and_mlflows() -> None:

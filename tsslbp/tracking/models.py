@@ -5,6 +5,7 @@ id, as several checkouts may share a server; its alias `best` is the newest vers
 """
 
 import io
+import re
 import shutil
 import tempfile
 import zipfile
@@ -79,11 +80,16 @@ def write_model(folder: Path, weights: Path, sample: Sample) -> None:
             folder,
             python_model=str(PACKAGE / "tracking/served_network.py"),
             artifacts={"weights": str(copy), "library": str(library)},
-            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            pip_requirements=[f"{name}=={_public_version(name)}" for name in REQUIREMENTS],
             signature=sample.signature(),
             input_example=sample.example(),
             model_config={"mean": list(sample.dataset.mean), "std": list(sample.dataset.std)},
         )
+
+
+def _public_version(name: str) -> str:
+    """The installed version without the name of its build: PyPI has no 2.14.1+cpu."""
+    return version(name).partition("+")[0]
 
 
 def packed_library(package: Path = PACKAGE) -> bytes:
@@ -121,7 +127,8 @@ def registered_name(experiment: str, model: str, checkout: str) -> str:
         >>> registered_name("tsslbp", "mnist-cnn", "0123456789abcdef")
         'tsslbp-mnist-cnn-0123456789'
     """
-    return f"{experiment}-{model}-{checkout[:10]}"
+    # An experiment may have any name; that of a registered model has no "/" or ":", and a filter takes it in quotes.
+    return re.sub(r"[^A-Za-z0-9 _.+-]", "-", f"{experiment}-{model}-{checkout[:10]}")
 
 
 def register(connection: Connection, name: str, run: "Run", record: SeedRecord, text: str) -> None:
