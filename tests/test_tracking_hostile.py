@@ -93,6 +93,9 @@ URIS = {
     "options": ("sqlite:///a.db?mode=ro", "without '\\?'"),
     "a database that cannot be read": ("postgresql://127.0.0.1:port/x", "cannot be read"),
     "the old file store": ("{folder}/mlruns", "old file store; set MLFLOW_TRACKING_URI"),
+    "a password and a space": ("http://ann:a/secret@127.0.0.1:5000/a b", r"'http://127.0.0.1:5000/a b': ' ' at character 37 cannot stand"),
+    "a password where a file belongs": ("sqlite://ann:a@secret@127.0.0.1/x", "URI sqlite://127.0.0.1/x: expected sqlite:///"),
+    "an unknown scheme with a password": ("gopher://ann:a/secret@127.0.0.1/x", "MLflow at gopher://127.0.0.1/x"),
     "an unknown scheme": ("gopher://127.0.0.1/x", "MLflow at gopher"),
 }
 """URI, with {folder} for a folder that is there, and what is said of it."""
@@ -106,6 +109,7 @@ def test_a_uri_that_cannot_work_is_one_line_at_once(tmp_path: Path, name: str) -
     with pytest.raises(TrackingError, match=said) as error:
         import_records(store, [make_record()])
     assert time.monotonic() - begin < PATIENCE / 2
+    assert "secret" not in str(error.value)
     assert len(str(error.value).splitlines()) == 1
     warnings: list[str] = []
     with LiveLog(store, warnings.append) as log:

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from tsslbp.storage.files import whole_file
 from tsslbp.tracking.checkout import own_checkout
 from tsslbp.tracking.faults import TrackingError, explaining
-from tsslbp.tracking.uris import check_uri
+from tsslbp.tracking.uris import check_uri, masked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,7 +57,7 @@ class Store:
     @property
     def shown(self) -> str:
         """The URI for messages, without a password."""
-        return f"sqlite:///{self.database}" if self.database else re.sub(r"//[^/@]*@", "//", self.uri)
+        return f"sqlite:///{self.database}" if self.database else masked(self.uri)
 
     @property
     def is_local(self) -> bool:

@@ -15,6 +15,17 @@ _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _CORRECT = "correct or unset MLFLOW_TRACKING_URI"
 
 
+def masked(uri: str) -> str:
+    """Return a URI without user and password, for messages.
+
+    Example:
+        >>> masked("https://ann:a/secret@mlflow.example.org:5000")
+        'https://mlflow.example.org:5000'
+    """
+    # To the last @: a password may hold slashes and more of them.
+    return re.sub(r"//.*@", "//", uri, count=1, flags=re.DOTALL)
+
+
 def check_uri(uri: str, database: Path | None) -> None:
     """Refuse what cannot be a store, and a database server that cannot be reached.
 
@@ -27,12 +38,12 @@ def check_uri(uri: str, database: Path | None) -> None:
         Exception: what the database's driver raises on connecting, for `faults.explaining`.
     """
     if odd := re.search(r"[\x00-\x20\x7f]", uri) if database is None else None:
-        raise TrackingError(f"tracking URI {uri!r}: {odd[0]!r} at character {odd.start() + 1} cannot stand in a URI; {_CORRECT}")
+        raise TrackingError(f"tracking URI {masked(uri)!r}: {odd[0]!r} at character {odd.start() + 1} cannot stand in a URI; {_CORRECT}")
     if database is not None:
         if database.is_dir():
             raise TrackingError(f"MLflow's database {database} is a folder where a file belongs; move it away, or {_CORRECT}")
     elif uri.startswith("sqlite"):
-        raise TrackingError(f"tracking URI {uri}: expected sqlite:///<path of a file>, without '?'; {_CORRECT}")
+        raise TrackingError(f"tracking URI {masked(uri)}: expected sqlite:///<path of a file>, without '?'; {_CORRECT}")
     elif uri.startswith(tuple(_PORTS)):
         _check_server(uri)
 
