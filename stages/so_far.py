@@ -82,7 +82,7 @@ def _origin(
     done = len(state.seconds)
     # A failure counts until the seed gets past it, which one that is tried again and interrupted has not, or needs no such epoch any more.
     failed = origin.failed if done <= len(origin.seconds) and done < model.model.epochs else None
-    return origin.model_copy(update={"seconds": state.seconds, "failed": failed})
+    return origin.model_copy(update={"seconds": state.seconds, "failed": failed, "run_id": origin.run_id if failed else None})
 
 
 def _goes_beyond(here: SeedProvenance, before: Outcome) -> bool:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.record_builders import make_provenance, make_record
-from tests.tracking_helpers import active_runs, changed, expected
+from tests.tracking_helpers import active_runs, changed, expected, who
 from tsslbp.storage.records import Provenance
-from tsslbp.tracking import ModelContext, Store, TrackingError, accuracies, complete, import_records, verify
+from tsslbp.tracking import LiveLog, ModelContext, Store, TrackingError, accuracies, complete, import_records, verify
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
@@ -38,6 +38,33 @@ def test_an_epoch_that_one_side_lacks_is_a_difference(store: Store) -> None:
         verify(store, [make_record(epochs=4)[0]])
     with pytest.raises(TrackingError, match=r"epoch 3: .* missing in the run record"):
         verify(store, [make_record(epochs=2)[0]])
+
+
+@pytest.mark.parametrize("others", [(1,), ()])
+def test_a_failed_seed_whose_log_broke_off_is_marked_as_failed(store: Store, others: tuple[int, ...]) -> None:
+    record, provenance = make_record(seeds=others)
+    failed = make_provenance(0, epochs=2).model_copy(update={"failed": "epoch 3: nan", "run_id": who().run_id})
+    provenance = provenance.model_copy(update={"seeds": (failed, *provenance.seeds)})
+    with LiveLog(store, pytest.fail) as log:
+        log.start(who())
+    assert active_runs(store)["digits-mlp seed 0"].info.status == "RUNNING"
+    for _ in range(2):
+        import_records(store, [(record, provenance)])
+        runs = active_runs(store)
+        assert {name: run.info.status for name, run in runs.items()} == {
+            "digits-mlp": "FAILED",
+            "digits-mlp seed 0": "FAILED",
+            **{f"digits-mlp seed {seed}": "FINISHED" for seed in others},
+        }
+        assert runs["digits-mlp seed 0"].data.tags["tsslbp.failure"] == "epoch 3: nan"
+        assert "epoch 3: nan" in runs["digits-mlp"].data.tags["tsslbp.failure"]
+
+
+def test_an_older_record_does_not_say_which_run_of_a_seed_failed(store: Store) -> None:
+    record, provenance = make_record(seeds=(1,))
+    failed = make_provenance(0).model_copy(update={"failed": "epoch 3: nan"})
+    import_records(store, [(record, provenance.model_copy(update={"seeds": (failed, *provenance.seeds)}))])
+    assert set(active_runs(store)) == {"digits-mlp", "digits-mlp seed 1"}
 
 
 def test_only_training_replaces_other_numbers(store: Store) -> None:

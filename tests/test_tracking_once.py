@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from tests.record_builders import make_epoch, make_record, make_seed, of_weights
 from tests.tracking_helpers import active_runs, client_of, contents, history, who
-from tsslbp.tracking import LiveLog, Store, complete, import_records, ledger, tracking_store, verify
+from tsslbp.tracking import LiveLog, ModelContext, Store, complete, import_records, ledger, tracking_store, verify
 from tsslbp.tracking.store import connect
 
 pytestmark = pytest.mark.usefixtures("quick_pictures")
@@ -131,6 +131,29 @@ def test_runs_doubled_by_machines_without_a_common_lock_become_one(store: Store)
         client.create_run(experiment, start_time=3000 - int(created), tags=tags, run_name=f"created {created}")
     import_records(store, [make_record(seeds=(0,))])
     assert set(active_runs(store)) == {"digits-mlp", "created 2000"}
+
+
+def test_a_seed_that_was_recorded_before_it_was_whole_ends_as_one_run(store: Store) -> None:
+    record, provenance = make_record(seeds=(0, 1))
+    begun = record.seeds[1].model_copy(update={"history": record.seeds[1].history[:1], "run_id": "1" * 32})
+    import_records(store, [(record.model_copy(update={"seeds": (record.seeds[0], begun)}), provenance)])
+    assert set(active_runs(store)) == {"digits-mlp", "digits-mlp seed 0", "digits-mlp seed 1, 1 of 3 epochs"}
+    for _ in range(2):
+        import_records(store, [(record, provenance)])
+        assert set(active_runs(store)) == {"digits-mlp", "digits-mlp seed 0", "digits-mlp seed 1"}
+        verify(store, [record])
+
+
+def test_runs_of_others_and_those_that_may_still_be_written_to_stay(store: Store, tmp_path: Path) -> None:
+    record, provenance = make_record(seeds=(0,))
+    elsewhere, whole = tracking_store(tmp_path / "elsewhere", store.uri), (record, provenance)
+    begun = record.seeds[0].model_copy(update={"history": record.seeds[0].history[:1], "run_id": "1" * 32})
+    import_records(elsewhere, [(record.model_copy(update={"seeds": (begun,)}), provenance)], contexts={"digits-mlp": ModelContext(1)})
+    with LiveLog(store, pytest.fail) as log:
+        log.epoch(replace(who(), run_id="2" * 32), make_epoch(1), 100.0)
+    import_records(store, [whole])
+    runs = client_of(store).search_runs([client_of(store).get_experiment_by_name("quickstart").experiment_id])
+    assert {"1" * 32, "2" * 32, record.seeds[0].run_id} <= {run.data.tags["tsslbp.run_id"] for run in runs}
 
 
 def test_a_history_longer_than_one_call_takes_is_logged(store: Store) -> None:

@@ -55,6 +55,7 @@ def test_a_loss_that_is_no_number_fails_its_seed_at_its_epoch_and_no_other(proje
     record, provenance = read_record(project.folder / "reports/runs" / MODEL)
     assert [seed.seed for seed in record.seeds] == [1]
     assert [bool(seed.failed) for seed in provenance.seeds] == [True, False]
+    assert [bool(seed.run_id) for seed in provenance.seeds] == [True, False]
 
 
 def test_mlflow_and_the_table_show_the_failed_seed_and_where(project, monkeypatch):
@@ -64,6 +65,8 @@ def test_mlflow_and_the_table_show_the_failed_seed_and_where(project, monkeypatc
     store = tracking_store(project.folder)
     failed = active_runs(store, EXPERIMENT)[f"{MODEL} seed 0"]
     assert [epoch for epoch, _ in history(store, failed)] == [1, 2]
+    _, provenance = read_record(project.folder / "reports/runs" / MODEL)
+    assert provenance.seeds[0].run_id == failed.data.tags["tsslbp.run_id"]  # so the report finds it where the live log had given up
     assert any("epoch 3" in value and "firing rates" in value for value in failed.data.tags.values())
     assert run_stage(project.folder, "report") == 0
     with (project.folder / "reports/results.csv").open() as file:

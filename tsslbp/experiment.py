@@ -208,12 +208,12 @@ class ModelRun:
             best_weights_sha256=checksum(self.weights_path(seed, "best"), "sha256"),
             final_weights_sha256=checksum(self.weights_path(seed, "final"), "sha256"),
         )
-        return Outcome(provenance.model_copy(update={"failed": None, "seconds": state.seconds}), record)
+        return Outcome(provenance.model_copy(update={"failed": None, "run_id": None, "seconds": state.seconds}), record)
 
-    @staticmethod
-    def failed(provenance: SeedProvenance, message: str, state: TrainingState | None) -> Outcome:
+    def failed(self, provenance: SeedProvenance, message: str, state: TrainingState | None) -> Outcome:
         """The outcome of a seed whose numbers went wrong after this state."""
-        return Outcome(provenance.model_copy(update={"failed": message, "seconds": state.seconds if state else ()}), None)
+        seconds, run_id = state.seconds if state else (), self.run_id(provenance.seed)
+        return Outcome(provenance.model_copy(update={"failed": message, "run_id": run_id, "seconds": seconds}), None)
 
     def record(self, outcomes: Sequence[Outcome] = ()) -> ModelRecord:
         """The record of the model with the seeds that have been trained well."""

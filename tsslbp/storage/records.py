@@ -116,7 +116,8 @@ class ModelRecord(Record):
 class SeedProvenance(Record):
     """How one run went: `seconds` holds the duration of every epoch, `failed` what went wrong, if anything did.
 
-    `products` is the library of the dense products; None in records older than this field.
+    `products` is the library of the dense products; None in records older than this field. `run_id` is that of a run that failed, whose
+    seed has no other record; None where it did not, and in older records.
     """
 
     seed: int
@@ -128,6 +129,7 @@ class SeedProvenance(Record):
     seconds: tuple[float, ...]
     failed: str | None = None
     products: str | None = None
+    run_id: str | None = None
 
 
 class Provenance(Record):

@@ -87,6 +87,7 @@ def finish_seed(connection: Connection, finished: Finished, replace: bool) -> No
         record = finished.record
         mlflow_runs.set_summary(client, run, {"best": record.best, "best_epoch": record.best_epoch, "final": record.final})
         parent = mlflow_runs.ensure(connection, experiment, finished.run.parent(), run.info.start_time)
+        mlflow_runs.replace_shorter(connection, run, parent, len(record.history))
     # Files are sent without the lock: they may be large, and sending them twice does no harm.
     artifacts.send_pictures(client, run, finished.run.name, record, again=run.data.tags.get(LOGGED) != finished.contents)
     checksums = f"{record.best_weights_sha256} {record.final_weights_sha256}"
@@ -94,7 +95,7 @@ def finish_seed(connection: Connection, finished: Finished, replace: bool) -> No
     artifacts.send_weights(client, run, weights, again=new)
     if finished.sample is not None and models.WEIGHTS in weights:
         models.send_model(client, run, weights[models.WEIGHTS], finished.sample, again=new)
-    tags = {**finished.run.tags, "mlflow.parentRunId": parent.info.run_id, LOGGED: finished.contents}
+    tags = {**finished.run.tags, mlflow_runs.PARENT: parent.info.run_id, LOGGED: finished.contents}
     if weights:
         tags[WEIGHTS] = checksums
     _set_outcome(client, run, tags, finished.failed or "", finished.ended)
@@ -113,6 +114,15 @@ def _settled(connection: Connection, experiment: str, finished: Finished, replac
         return run
     mlflow_runs.replace(connection, run)
     return mlflow_runs.ensure(connection, experiment, finished.run, finished.started)
+
+
+def fail_seed(connection: Connection, run: TrackedRun, reason: str, ended: int) -> None:
+    """Mark a run as failed, with its reason; `ended` in milliseconds since 1970."""
+    experiment = experiment_id(connection, run.experiment)
+    with locked(connection.store):
+        found = mlflow_runs.ensure(connection, experiment, run, ended)
+        mlflow_runs.set_tags(connection.client, found, {FAILURE: reason[:LONGEST_VALUE]})
+        mlflow_runs.set_status(connection.client, found, "FAILED", ended)
 
 
 def finish_model(

@@ -12,7 +12,7 @@ from tsslbp.tracking import mlflow_runs
 from tsslbp.tracking.epoch_metrics import Measured
 from tsslbp.tracking.experiments import experiment_id, renew_views
 from tsslbp.tracking.faults import TrackingError
-from tsslbp.tracking.finishing import Finished, finish_model, finish_seed
+from tsslbp.tracking.finishing import Finished, fail_seed, finish_model, finish_seed
 from tsslbp.tracking.models import Sample
 from tsslbp.tracking.store import Connection, Store, connect, explained
 from tsslbp.tracking.tracked_run import NO_CONTEXT, ModelContext, tracked_run
@@ -96,17 +96,36 @@ def log_model(
     for seed in seeds:
         finish_seed(connection, seed, replace)
     finished = {seed.seed for seed in record.seeds}
-    failures = [f"seed {seed.seed}: {seed.failed}" for seed in provenance.seeds if seed.failed and seed.seed not in finished]
+    failed = [seed for seed in provenance.seeds if seed.failed and seed.seed not in finished]
+    _fail(connection, record, failed, context)
     if seeds:
-        finish_model(connection, record, seeds, failures, context)
+        finish_model(connection, record, seeds, [f"seed {seed.seed}: {seed.failed}" for seed in failed], context)
+
+
+def _fail(connection: Connection, record: ModelRecord, failed: Sequence[SeedProvenance], context: ModelContext) -> None:
+    """Mark the runs of failed seeds, which the live log may have missed, and where no other seed is on record the model's run as well.
+
+    Records of before `SeedProvenance.run_id` do not say which run it was.
+    """
+    for origin in failed:
+        if origin.run_id and origin.failed:
+            run, ended = tracked_run(record, origin.seed, origin.run_id, origin, context), _began(origin) + int(1000 * sum(origin.seconds))
+            fail_seed(connection, run, origin.failed, ended)
+            if not record.seeds:
+                fail_seed(connection, run.parent(), f"every seed failed: {failed[0].failed}", ended)
+
+
+def _began(origin: SeedProvenance) -> int:
+    """When a seed began, milliseconds since 1970; 0 where its provenance does not say it."""
+    try:
+        return int(datetime.fromisoformat(origin.started).timestamp() * 1000)
+    except ValueError:
+        return 0
 
 
 def _finished(record: ModelRecord, seed: SeedRecord, origin: SeedProvenance | None, weights: Weights, context: ModelContext) -> Finished:
     origin = origin or SeedProvenance(seed=seed.seed, started="", git_commit="", device="", threads=0, versions={}, seconds=())
-    try:
-        started = int(datetime.fromisoformat(origin.started).timestamp() * 1000)
-    except ValueError:
-        started = 0
+    started = _began(origin)
     # Seconds are missing where provenance.json is of another state than history.csv; the epochs count all the same.
     seconds = [*origin.seconds, *[0.0] * len(seed.history)]
     epochs = [

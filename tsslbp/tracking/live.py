@@ -17,10 +17,10 @@ from tsslbp.tracking import mlflow_runs
 from tsslbp.tracking.epoch_metrics import Measured
 from tsslbp.tracking.experiments import experiment_id
 from tsslbp.tracking.faults import explain
-from tsslbp.tracking.finishing import FAILURE, Finished, finish_seed
+from tsslbp.tracking.finishing import Finished, fail_seed, finish_seed
 from tsslbp.tracking.ledger import Weights, log_model, no_weights
 from tsslbp.tracking.store import Connection, Store, connect, locked
-from tsslbp.tracking.tracked_run import LONGEST_VALUE, NO_CONTEXT, ModelContext, TrackedRun
+from tsslbp.tracking.tracked_run import NO_CONTEXT, ModelContext, TrackedRun
 
 EXIT_SECONDS = 60.0
 """How long a program that is done waits for a log that is still being written; a server that does not answer is given up before."""
@@ -110,7 +110,8 @@ class LiveLog:
 
     def fail(self, run: TrackedRun, reason: str) -> None:
         """Log that a run failed, and why. A later `epoch` or `finish` of the same run takes it back."""
-        self._put(partial(self._write_failure, run, reason, mlflow_runs.now()))
+        ended = mlflow_runs.now()
+        self._put(lambda connection: fail_seed(connection, run, reason, ended))
 
     def model(self, record: ModelRecord, provenance: Provenance, weights: Weights = no_weights, context: ModelContext = NO_CONTEXT) -> None:
         """Log the parent run of a model when its seeds are done, and whatever MLflow lacks of them; arguments as in `complete`."""
@@ -154,10 +155,3 @@ class LiveLog:
             found = mlflow_runs.ensure(connection, experiment, run, started)
             if not epochs or mlflow_runs.add_epochs(connection.client, found, epochs):
                 mlflow_runs.set_status(connection.client, found, "RUNNING")
-
-    def _write_failure(self, run: TrackedRun, reason: str, timestamp: int, connection: Connection) -> None:
-        experiment = experiment_id(connection, run.experiment)
-        with locked(self._store):
-            found = mlflow_runs.ensure(connection, experiment, run, timestamp)
-            mlflow_runs.set_tags(connection.client, found, {FAILURE: reason[:LONGEST_VALUE]})
-            mlflow_runs.set_status(connection.client, found, "FAILED", timestamp)

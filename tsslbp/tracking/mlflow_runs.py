@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 RUN_ID = "tsslbp.run_id"
 CREATED = "tsslbp.created"
 """Tag: when the run was created, milliseconds since 1970. A run's start time is that of the training, which several may share."""
+PARENT = "mlflow.parentRunId"
+"""MLflow's own tag of a run that belongs to another."""
 REPLACED = "tsslbp.replaced"
 """Tag of a run that was deleted because another one took its place."""
 BATCH = 1000
@@ -50,6 +52,23 @@ def replace(connection: Connection, run: "Run") -> None:
     connection.client.delete_run(run.info.run_id)
 
 
+def replace_shorter(connection: Connection, run: "Run", parent: "Run", epochs: int) -> None:
+    """Delete this checkout's finished runs of the same seed with fewer epochs, which `--so-far` recorded: the training has gone on.
+
+    Args:
+        connection: to the store.
+        run: the seed's, with all that is to be logged of it.
+        parent: the run that holds it together with the other seeds.
+        epochs: how many `run` has.
+    """
+    where = f"tags.`{PARENT}` = '{parent.info.run_id}' AND params.seed = '{run.data.params['seed']}'"
+    for other in connection.client.search_runs([run.info.experiment_id], filter_string=where):
+        is_another = other.info.run_id != run.info.run_id and connection.owns(other)
+        # A run that is RUNNING may be one that a training is writing to.
+        if is_another and other.info.status == "FINISHED" and len(logged_accuracies(connection.client, other)) < epochs:
+            replace(connection, other)
+
+
 def ensure(connection: Connection, experiment: str, run: TrackedRun, started: int) -> "Run":
     """This checkout's run in MLflow, created with its parent where it is not there yet.
 
@@ -75,7 +94,7 @@ def _create(connection: Connection, experiment: str, run: TrackedRun, started: i
     # The tags are written with the run, so that a kill right after this line leaves a run that is found again.
     tags = {**run.tags, RUN_ID: run.run_id, CHECKOUT: connection.checkout, CREATED: str(now()), "mlflow.user": _user()}
     if run.seed is not None:
-        tags["mlflow.parentRunId"] = ensure(connection, experiment, run.parent(), started).info.run_id
+        tags[PARENT] = ensure(connection, experiment, run.parent(), started).info.run_id
     connection.client.create_run(experiment, start_time=started, tags=tags, run_name=run.name)
 
 

@@ -50,6 +50,7 @@ class TrackedRun:
         run_id: 32 hexadecimal digits, chosen by the pipeline, never by MLflow.
         parameters: what decides the result. MLflow never lets them change.
         tags: how the run came about; a repeated run replaces them.
+        extent: what the run's name says of its epochs beside those of the title; empty for a whole run.
     """
 
     experiment: str
@@ -59,11 +60,12 @@ class TrackedRun:
     run_id: str
     parameters: dict[str, str]
     tags: dict[str, str]
+    extent: str = ""
 
     @property
     def name(self) -> str:
         """The name that the list of runs shows."""
-        return self.title if self.seed is None else f"{self.title} seed {self.seed}"
+        return self.title if self.seed is None else f"{self.title} seed {self.seed}{self.extent}"
 
     def parent(self) -> "TrackedRun":
         """The run that holds together all seeds of equal model, settings, data, code and number of epochs."""
@@ -95,7 +97,8 @@ def tracked_run(record: ModelRecord, seed: int, run_id: str, provenance: SeedPro
         "code": record.code,
     }
     tags = {"tsslbp.model": record.model, DESCRIPTION: describe(record), **_data_tags(record.data), **_run_tags(provenance)}
-    return TrackedRun(record.experiment, record.model, _title(record, context), seed, run_id, _cut(parameters), _cut(tags))
+    title, extent = _title(record, context), _extent(record, seed)
+    return TrackedRun(record.experiment, record.model, title, seed, run_id, _cut(parameters), _cut(tags), extent)
 
 
 def _title(record: ModelRecord, context: ModelContext) -> str:
@@ -104,6 +107,13 @@ def _title(record: ModelRecord, context: ModelContext) -> str:
     ran = min((len(seed.history) for seed in counted_seeds(record)), default=asked)
     usual = {ran, asked, context.protocol_epochs or asked} == {ran}
     return record.model if usual else f"{record.model}, {ran} epochs"
+
+
+def _extent(record: ModelRecord, seed: int) -> str:
+    """The epochs of a seed that the means leave out: once it is whole it is another run, with a name of its own."""
+    if seed in {one.seed for one in counted_seeds(record)}:
+        return ""
+    return next((f", {len(one.history)} of {record.settings['epochs']} epochs" for one in record.seeds if one.seed == seed), "")
 
 
 def describe(record: ModelRecord, *more: str) -> str:
