@@ -164,13 +164,24 @@ def test_a_dataset_describes_itself_as_torchvision_s_do(events, images):
         (lambda root: NMNIST(root / "nowhere"), r"nowhere/Train\.zip: missing; root is the folder of Train\.zip and Test\.zip"),
         (lambda root: NMNIST(root / "raw", time_steps=0), "time_steps 0: must be 1 to 32767"),
         (lambda root: NMNIST(root / "raw", time_steps=5, window_us=0), "window_us 0: must be 1 to"),
+        (lambda root: NMNIST(root / "raw", time_steps=-1), "time_steps -1: must be 1 to 32767"),
+        (lambda root: NMNIST(root / "raw", time_steps=2.5), "time_steps 2.5: expected a whole number, 1 to 32767"),
+        (lambda root: NMNIST(root / "raw", time_steps="30"), "time_steps '30': expected a whole number"),
+        (lambda root: NMNIST(root / "raw", window_us=0), "window_us 0: must be 1 to"),
+        (lambda root: NMNIST(root / "raw", first_us=1.5), "first_us 1.5: expected a whole number"),
+        (lambda root: NMNIST(root / "raw", first_us="0"), "first_us '0': expected a whole number"),
+        (lambda root: NMNIST(root / "raw", first_us=-5), "first_us -5: must be 0 to"),
+        (lambda root: NMNIST(root / "raw", last_us=0), "last_us 0: must be 1 to"),
+        (lambda root: NMNIST(root / "raw", first_us=210_000, last_us=105_000), "last_us 105000: must come after first_us, 210000"),
+        (lambda root: NMNIST(root / "raw", stabilize="no"), "stabilize 'no': expected True or False"),
+        (lambda root: ProcessedEvents(root / "processed", time_steps=2.5), "time_steps 2.5: expected a whole number, 1 to 100"),
         (lambda root: ProcessedEvents(root / "raw"), r"raw/data\.json: missing or damaged"),
         (lambda root: ProcessedEvents(root / "processed", time_steps=101), r"time_steps: got 101; allowed: 1 to 100"),
         (lambda root: ProcessedImages(root / "processed"), r"images\.npy: missing or damaged"),
     ],
 )
 def test_a_mistake_is_named_when_the_dataset_is_made(events, make, message):
-    with pytest.raises((ValueError, OSError), match=message):
+    with pytest.raises((ValueError, TypeError, OSError), match=message):
         make(events[0])
 
 

@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tsslbp.arguments import MOST_STEPS, shown, whole
 from tsslbp.data.archives import open_zip
-from tsslbp.data.events import EVENT, SHAPE, Events, bin_events, select_time, stabilize
+from tsslbp.data.event_checks import check_bins, check_time
+from tsslbp.data.events import SHAPE, Events, bin_events, select_time, stabilize
 from tsslbp.data.images import Split
 from tsslbp.data.processed import Recordings, load_record, open_recordings, read_images
 from tsslbp.data.readers import EVENT_FILES, list_members, read_recording
@@ -51,7 +53,8 @@ class NMNIST(Samples[zipfile.ZipFile]):
 
     Raises:
         FileNotFoundError: there is no such archive.
-        ValueError: the archive is damaged, or does not hold N-MNIST's recordings.
+        TypeError: a number is not a whole one, or stabilize is not a truth value.
+        ValueError: a number is out of range, no time is left to keep, or the archive is damaged or does not hold N-MNIST's recordings.
 
     >>> import tempfile, zipfile
     >>> root = tempfile.mkdtemp()
@@ -78,6 +81,10 @@ class NMNIST(Samples[zipfile.ZipFile]):
         first_us: int = 0,
         last_us: int | None = None,
     ) -> None:
+        check_bins(MOST_STEPS if time_steps is None else time_steps, window_us, SHAPE)
+        check_time(first_us, last_us)
+        if not isinstance(stabilize, (bool, np.bool_)):
+            raise TypeError(f"stabilize {shown(stabilize)}: expected True or False")
         self._path = Path(root) / EVENT_FILES[0 if train else 1]
         if not self._path.is_file():
             raise FileNotFoundError(f"{self._path}: missing; root is the folder of {' and '.join(EVENT_FILES)}, got {root}")
@@ -87,7 +94,6 @@ class NMNIST(Samples[zipfile.ZipFile]):
         self.time_steps, self.window_us = time_steps, window_us
         self._names = [member.name for member in members]
         self._kept = (stabilize, first_us, last_us)
-        self._frames(np.zeros(0, EVENT))  # so that impossible steps are refused here, not in a worker
 
     def _open(self) -> zipfile.ZipFile:
         return open_zip(self._path)
@@ -175,6 +181,7 @@ class ProcessedEvents(_Processed[Recordings]):
         classes: the name of each label.
 
     Raises:
+        TypeError: time_steps is not a whole number.
         ValueError: the folder is missing or damaged, or fewer steps were kept.
     """
 
@@ -188,9 +195,10 @@ class ProcessedEvents(_Processed[Recordings]):
     ) -> None:
         super().__init__(root, train, transform, target_transform)
         kept = self._open().steps.shape[1] - 1
-        self.time_steps = kept if time_steps is None else time_steps
-        if not 1 <= self.time_steps <= kept:
-            raise ValueError(f"time_steps: got {time_steps}; allowed: 1 to {kept}, the steps that {root} keeps")
+        try:
+            self.time_steps = kept if time_steps is None else whole("time_steps", time_steps, 1, kept)
+        except ValueError:
+            raise ValueError(f"time_steps: got {time_steps}; allowed: 1 to {kept}, the steps that {root} keeps") from None
 
     def _open(self) -> Recordings:
         return open_recordings(self._folder, self._count, self._shape)

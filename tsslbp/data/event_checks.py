@@ -42,6 +42,18 @@ def check_bins(time_steps: object, window_us: object, shape: object) -> None:
     check_sizes("shape", shape, "channels, height, width")
 
 
+def check_time(first_us: object, last_us: object) -> None:
+    """Refuse what is not a part of a recording's time: `first_us`, and after it `last_us`, which None leaves open.
+
+    Raises:
+        TypeError: one is not a whole number.
+        ValueError: one is out of range, or no time is left between the two.
+    """
+    first = whole("first_us", first_us, 0, LONGEST_US)
+    if last_us is not None and whole("last_us", last_us, 1, LONGEST_US) <= first:
+        raise ValueError(f"last_us {last_us}: must come after first_us, {first}")
+
+
 def check_sizes(name: str, sizes: object, expected: str) -> None:
     """Refuse what is not one size for each of the names in `expected`.
 
