@@ -215,6 +215,12 @@ def test_without_the_package_it_says_how_to_install_it(project, capsys, monkeypa
     assert "nir is not installed; `pip install '.[export]'`" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("word", ["Trace", "", None])
+def test_an_unknown_read_out_is_refused(word):
+    with pytest.raises(ValueError, match=r"read_out .*: unknown; allowed: spikes, trace"):
+        nir_graph(tsslbp.SpikingNetwork("20", (1, 8, 8)), read_out=word)
+
+
 def test_a_network_of_another_precision_is_refused():
     network = tsslbp.SpikingNetwork("20", (1, 8, 8), precision="bf16")
     with pytest.raises(ValueError, match="NIR has float32 alone"):

@@ -32,6 +32,16 @@ WRONG: dict[str, tuple[Change, str]] = {
     "true is not a number": (model(batch_size=True), r"models\.mnist-cnn\.batch_size: got True \(bool\)"),
     "not finite": (model(learning_rate=float("inf")), r"models\.mnist-cnn\.learning_rate: got inf"),
     "unknown": (model(epohcs=3), r"models\.mnist-cnn\.epohcs: unknown setting; allowed here: .*epochs"),
+    "no model": (lambda raw: raw.update(models={}, published={}), r"models: allowed: at least 1 name below it, with its settings$"),
+    "counts in each other's place": (
+        model(loss={"kind": "count", "desired_count": 0, "undesired_count": 3}),
+        r"models\.mnist-cnn: loss\.desired_count is 0, but undesired_count is 3; give the first the larger count",
+    ),
+    "two equal counts": (model(loss={"kind": "count", "desired_count": 3, "undesired_count": 3}), r"is 3, but undesired_count is 3;"),
+    "a count above the steps": (
+        model(loss={"kind": "count", "desired_count": 50, "undesired_count": 1}),
+        r"models\.mnist-cnn: loss\.desired_count is 50, but time_steps is 5; a neuron spikes at most once in a step",
+    ),
     "unknown in a loss": (
         lambda raw: raw["models"]["mnist-cnn"]["loss"].update(desired=3),
         r"models\.mnist-cnn\.loss\.desired: unknown setting; allowed here: desired_train, kind",

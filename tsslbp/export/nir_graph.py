@@ -14,11 +14,12 @@ import io
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from tsslbp.architecture import Convolution, PlannedLayer
+from tsslbp.arguments import choice
 from tsslbp.method.network import SpikingNetwork
 from tsslbp.method.neuron.rules import POOLING_GAIN
 from tsslbp.storage.files import whole_file
@@ -46,7 +47,7 @@ def nir_graph(
 
     Raises:
         ModuleNotFoundError: the package nir is not installed.
-        ValueError: the step is not positive, or the network's products are not in float32.
+        ValueError: the step is not positive, the read-out is another word, or the network's products are not in float32.
 
     Example:
         >>> network = SpikingNetwork("4C3-P2-20", input_shape=(1, 8, 8))
@@ -55,6 +56,7 @@ def nir_graph(
     """
     import nir
 
+    choice("read_out", read_out, get_args(ReadOut))
     if not 0 < step < float("inf"):
         raise ValueError(f"step {step}: a time step stands for a positive number of seconds")
     if str(network.precision) != "torch.float32":

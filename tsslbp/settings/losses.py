@@ -38,5 +38,15 @@ class CountLossSettings(LossSection):
     desired_count: SpikeCount
     undesired_count: SpikeCount
 
+    def misfit(self, time_steps: int) -> str | None:
+        """Whether the two counts are in each other's place, or one is more than a spike at every step."""
+        if self.desired_count <= self.undesired_count:
+            return (
+                f"desired_count is {self.desired_count:g}, but undesired_count is {self.undesired_count:g}; give the first the larger count"
+            )
+        if self.desired_count > time_steps:
+            return f"desired_count is {self.desired_count:g}, but time_steps is {time_steps}; a neuron spikes at most once in a step"
+        return None
+
 
 LossSettings = Annotated[KernelLossSettings | CountLossSettings, Field(discriminator="kind")]

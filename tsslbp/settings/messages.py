@@ -93,6 +93,8 @@ def _finding(items: Sequence[ErrorDetails], where: Location, settings: type[Base
 
 
 def _allowed(item: ErrorDetails) -> str:
+    if item["type"] == "too_short" and isinstance(item["input"], dict):
+        return f"allowed: at least {item.get('ctx', {}).get('min_length', 1)} name below it, with its settings"
     if item["type"] in ALLOWED:
         return "allowed: " + ALLOWED[item["type"]].format(**item.get("ctx", {}))
     message = item["msg"].removeprefix("Value error, ")
