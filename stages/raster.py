@@ -1,7 +1,7 @@
 """One recording of events on its way through a network, for the raster in the report: `python -m stages.raster`, or `make raster`.
 
-It writes reports/raster.npz, which is in git. The weights are those of the model's first seed where it was run, otherwise of a few
-epochs that are trained here for the picture; its caption says which.
+It writes reports/raster.npz, which is in git. The weights are those of the model's first seed where they are here, after its last epoch,
+or in git, at its best one; otherwise of a few epochs that are trained here for the picture. Its caption says which.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.common import run
+from stages.published_weights import weights_path
 from tsslbp.settings import Dataset, Model, Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -80,16 +81,24 @@ def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork
     from tsslbp.storage.record_files import read_record
 
     folder = settings.folders.runs / key
-    for seed in read_record(folder)[0].seeds[:1] if (folder / "record.json").exists() else ():
-        path = settings.folders.checkpoints / key / f"seed-{seed.seed}-final.safetensors"
-        if path.exists() and checksum(path, "sha256") == seed.final_weights_sha256:
-            words = f"with the weights of {key}, seed {seed.seed}, after epoch {len(seed.history)} (test accuracy {seed.final:.2f} %)"
-            return load_network(path), words
-    return _trained_for_the_picture(settings, key, epochs)
+    if not (folder / "record.json").exists():
+        return _trained_for_the_picture(settings, key, epochs, "which was not run")
+    for seed in read_record(folder)[0].seeds[:1]:
+        last, best = f"after epoch {len(seed.history)}", f"at its best epoch, {seed.best_epoch}"
+        for path, sha256, when, accuracy in (
+            (settings.folders.checkpoints / key / f"seed-{seed.seed}-final.safetensors", seed.final_weights_sha256, last, seed.final),
+            (weights_path(settings, key), seed.best_weights_sha256, best, seed.best),
+        ):
+            if path.exists() and checksum(path, "sha256") == sha256:
+                return load_network(path), f"with the weights of {key}, seed {seed.seed}, {when} (test accuracy {accuracy:.2f} %)"
+    return _trained_for_the_picture(settings, key, epochs, "which were not at hand")
 
 
-def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork, str]":
-    """Train one seed for a few epochs in a temporary folder: no run of the pipeline, and nothing is recorded as one."""
+def _trained_for_the_picture(settings: Settings, key: str, epochs: int, lacking: str) -> "tuple[SpikingNetwork, str]":
+    """Train one seed for a few epochs in a temporary folder: no run of the pipeline, and nothing is recorded as one.
+
+    `lacking` says, after the model's name, why its own weights are not taken.
+    """
     from stages.display import TrainingDisplay
     from tsslbp.experiment import ModelRun
     from tsslbp.method.build import load_network
@@ -112,7 +121,7 @@ def _trained_for_the_picture(settings: Settings, key: str, epochs: int) -> "tupl
         training.finished(training.started(seed), state)
         final = state.history[-1].test_accuracy
         words = (
-            f"not with the weights of the table's {key}, which was not run, but with some trained for this picture alone: {epochs} "
+            f"not with the weights of the table's {key}, {lacking}, but with some trained for this picture alone: {epochs} "
             f"{'epoch' if epochs == 1 else 'epochs'} of seed {seed} on these data (test accuracy {final:.2f} %)"
         )
         return load_network(training.weights_path(seed, "final")), words
@@ -134,5 +143,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m stages.raster", description="Write what the raster in the report shows.")
     parser.add_argument("--model", default="nmnist-cnn-t30", help="a key of `models` in the settings (default: %(default)s)")
     parser.add_argument("--recording", type=int, default=0, help="which test recording (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=5, help="to train where the model was not run (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=5, help="to train where the model has no weights (default: %(default)s)")
     run(main, parser)

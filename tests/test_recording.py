@@ -110,8 +110,27 @@ def test_the_stage_takes_the_weights_of_a_model_that_was_run(project: Path, empt
     text = (project / "params.yaml").read_text()
     (project / "params.yaml").write_text(text.replace("epochs: 6", "epochs: 1"))
     assert train(project, "events") == 0
-    assert run_stage(project, "raster", "--model", "events") == 0
-    assert "with the weights of events, seed 0, after epoch 1 " in load_raster(project / "reports" / FILE_NAME).source
+    assert "with the weights of events, seed 0, after epoch 1 " in source_of(project)
+    best, in_git = project / "checkpoints/events/seed-0-best.safetensors", project / "reports/weights/events.safetensors"
+    in_git.parent.mkdir()
+    in_git.write_bytes(best.read_bytes())
+    shutil.rmtree(project / "checkpoints")
+    assert "with the weights of events, seed 0, at its best epoch, 1 " in source_of(project)
+    in_git.write_bytes(b"")
+    words = "not with the weights of the table's events, which were not at hand, but with some trained for this picture alone: 1 epoch "
+    assert words in source_of(project, "--epochs", "1")
+
+
+def source_of(project: Path, *arguments: str) -> str:
+    """The end of the caption of the picture that the stage makes."""
+    assert run_stage(project, "raster", "--model", "events", *arguments) == 0
+    return load_raster(project / "reports" / FILE_NAME).source
+
+
+def test_the_raster_in_git_does_not_call_a_row_not_run_of_which_there_is_a_record() -> None:
+    source = load_raster(ROOT / "reports" / FILE_NAME).source
+    rows = [folder.name for folder in (ROOT / "reports/runs").iterdir() if (folder / "record.json").exists()]
+    assert not [key for key in rows if f"the table's {key}, which was not run" in source]
 
 
 @pytest.mark.parametrize(
