@@ -125,11 +125,30 @@ def test_the_digest_needs_no_pytorch():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "False False\n"
 
 
-@pytest.mark.parametrize(("device", "known_as"), [("cpu, some processor", "cpu"), ("cuda:1, some GPU", "cuda:1")])
-def test_a_record_of_other_code_is_told(device, known_as):
-    record, provenance = make_record(seeds=(0,))
-    settings = {**record.settings, "loss": {"kind": "kernel"}}
-    record = record.model_copy(update={"code": code_meaning("kernel", known_as), "settings": settings})
-    provenance = provenance.model_copy(update={"seeds": (provenance.seeds[0].model_copy(update={"device": device}),)})
-    assert is_present(record, provenance)
-    assert not is_present(record.model_copy(update={"code": "0" * 32}), provenance)
+def record_from(code, *devices):
+    """A record of this code, with a seed from each device."""
+    record, provenance = make_record(seeds=range(len(devices)))
+    record = record.model_copy(update={"code": code, "settings": {**record.settings, "loss": {"kind": "kernel"}}})
+    seeds = [seed.model_copy(update={"device": device}) for seed, device in zip(provenance.seeds, devices, strict=True)]
+    return record, provenance.model_copy(update={"seeds": tuple(seeds)})
+
+
+CPU, GPU = "cpu, some processor", "cuda:1, some GPU"
+
+
+@pytest.mark.parametrize(("device", "known_as", "other"), [(CPU, "cpu", "cuda"), (GPU, "cuda:1", "cpu")])
+def test_a_record_of_other_code_is_told(device, known_as, other):
+    assert is_present(*record_from(code_meaning("kernel", known_as), device))
+    assert not is_present(*record_from("0" * 32, device))
+    assert not is_present(*record_from(code_meaning("kernel", other), device))
+
+
+@pytest.mark.parametrize("devices", [(CPU, GPU), (GPU, CPU)])
+@pytest.mark.parametrize("last", ["cpu", "cuda"])
+def test_a_record_with_seeds_from_gpus_and_cpus_is_of_the_code_of_either(devices, last):
+    assert is_present(*record_from(code_meaning("kernel", last), *devices))
+    assert not is_present(*record_from("0" * 32, *devices))
+
+
+def test_a_record_that_names_no_seed_is_of_the_code_for_cpus():
+    assert is_present(*record_from(code_meaning("kernel", "cpu")))

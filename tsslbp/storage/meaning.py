@@ -56,9 +56,9 @@ def digest_of(meanings: dict[str, str]) -> str:
 
 def is_present(record: ModelRecord, provenance: Provenance, package: Path = PACKAGE) -> bool:
     """Return whether a record was made by code that means the same as the code that is there now."""
-    devices = [seed.device.partition(",")[0] for seed in provenance.seeds]
-    device = next((name for name in devices if name.startswith("cuda")), "cpu")
-    return record.code == code_meaning(record.settings["loss"]["kind"], device, package)
+    # Of seeds from GPUs and from CPUs a record names one code: that of the machine which added the last of them.
+    kinds = {"cuda" if seed.device.startswith("cuda") else "cpu" for seed in provenance.seeds} or {"cpu"}
+    return record.code in {code_meaning(record.settings["loss"]["kind"], kind, package) for kind in kinds}
 
 
 def meanings_of(settings: Settings, package: Path = PACKAGE) -> dict[str, str]:
