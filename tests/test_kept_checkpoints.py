@@ -78,6 +78,21 @@ def test_a_damaged_one_is_refused_wherever_it_lies(checkpoint):
         pick_checkpoint(checkpoint, KEY, 5)
 
 
+def test_a_damaged_one_takes_no_good_ones_place(checkpoint):
+    write(checkpoint, 5, "long")
+    pick_checkpoint(checkpoint, KEY, 2)
+    write(checkpoint, 2, "short")
+    kept = checkpoint.with_name("seed-1.5-epochs.pt")
+    damaged = bytearray(kept.read_bytes())
+    damaged[damaged.index(b"history")] ^= 1
+    kept.write_bytes(damaged)
+    with pytest.raises(CheckpointError, match=r"seed-1\.5-epochs\.pt: is damaged .* delete it"):
+        pick_checkpoint(checkpoint, KEY, 5)
+    assert (found(checkpoint), kept.read_bytes()) == ((2, "short"), bytes(damaged))
+    kept.unlink()  # as the message says
+    assert pick_checkpoint(checkpoint, KEY, 5) == 2
+
+
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=6))
 def test_the_longest_training_is_never_lost(tmp_path_factory, asked):
     """Whatever is asked for in between, every time until it is complete."""

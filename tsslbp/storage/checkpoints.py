@@ -98,7 +98,7 @@ def read_state(source: Path | BinaryIO, key: str, path: Path) -> TrainingState:
         raise
     except Exception as error:  # whatever a damaged file makes the interpreter of its pickle do
         raise CheckpointError(
-            f"checkpoint {path}: is damaged or not a checkpoint ({_first_line(error)}); delete it to start this seed over"
+            f"checkpoint {path}: is damaged or not a checkpoint ({_first_line(error)}); delete it to train its epochs again"
         ) from None
     if found != key:
         raise CheckpointError(f"checkpoint {path}: belongs to other settings, data or code (key {found}, expected {key})")

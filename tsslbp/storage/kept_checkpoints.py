@@ -16,6 +16,8 @@ KEPT = "-epochs"
 def pick_checkpoint(checkpoint: Path, key: str, epochs: int) -> int:
     """Put the checkpoint in place that a training goes on from: of those that there are, the longest that is not too long.
 
+    A damaged one takes no place: what is there stays until somebody has decided about it.
+
     Args:
         checkpoint: the live checkpoint of a seed; its provenance lies beside it, see live_provenance.py.
         key: what it must belong to.
@@ -34,8 +36,10 @@ def pick_checkpoint(checkpoint: Path, key: str, epochs: int) -> int:
     longest = max((kept for kept in _kept(checkpoint) if complete < kept <= epochs), default=None)
     if longest is None:
         return complete
-    _move(_kept(checkpoint)[longest], checkpoint)
-    return _epochs_in(checkpoint, key)
+    kept = _kept(checkpoint)[longest]
+    complete = _epochs_in(kept, key)  # before it takes the place of a good one
+    _move(kept, checkpoint)
+    return complete
 
 
 def _epochs_in(checkpoint: Path, key: str) -> int:
