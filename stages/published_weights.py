@@ -16,6 +16,19 @@ def weights_path(settings: Settings, key: str) -> Path:
     return settings.folders.reports / "weights" / f"{key}.safetensors"
 
 
+def belongs_in_git(settings: Settings, key: str, record: ModelRecord, provenance: Provenance) -> bool:
+    """Return whether the network of a row goes into git: it was run in full, has a published one beside it, and is no study's variant."""
+    from tsslbp.report.rows import make_rows
+
+    row = next(row for row in make_rows(settings, {key: (record, provenance)}) if row.model == key)
+    return settings.base is None and key in settings.published and row.follows_protocol
+
+
+def who_publishes(params: Path, key: str, seed: int) -> str:
+    """The words for how a network comes into git whose row was run in full, but whose weights are on another machine."""
+    return f"where seed {seed} was trained, `python -m stages.train --params {params} --model {key} --so-far` publishes it"
+
+
 def publish_weights(settings: Settings, key: str, record: ModelRecord, provenance: Provenance) -> str | None:
     """Copy the network of a row that was run in full to where it is in git.
 
@@ -32,11 +45,9 @@ def publish_weights(settings: Settings, key: str, record: ModelRecord, provenanc
         CheckpointError: the weights are not those of the record.
         WriteError: the file cannot be written.
     """
-    from tsslbp.report.rows import make_rows
     from tsslbp.storage.checkpoints import CheckpointError
 
-    row = next(row for row in make_rows(settings, {key: (record, provenance)}) if row.model == key)
-    if settings.base is not None or key not in settings.published or not row.follows_protocol:
+    if not belongs_in_git(settings, key, record, provenance):
         return None
     seed = record.seeds[0]
     source, target = settings.folders.checkpoints / key / f"seed-{seed.seed}-best.safetensors", weights_path(settings, key)

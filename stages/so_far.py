@@ -9,13 +9,15 @@ from pathlib import Path
 
 from stages.common import stage_name, warn
 from stages.conditions import departures, refuse_other_binning
-from stages.published_weights import publish_weights
+from stages.published_weights import belongs_in_git, publish_weights, weights_path, who_publishes
 from tsslbp.experiment import ModelRun, Outcome
 from tsslbp.settings import Settings
 from tsslbp.storage.checkpoints import TrainingState
+from tsslbp.storage.files import checksum
+from tsslbp.storage.kept_checkpoints import pick_checkpoint
 from tsslbp.storage.live_provenance import load_live
 from tsslbp.storage.record_files import FINISHED, RECORD_FILES, read_record, write_record
-from tsslbp.storage.records import SeedProvenance
+from tsslbp.storage.records import ModelRecord, Provenance, SeedProvenance
 
 
 def record_so_far(settings: Settings, key: str, params: Path) -> None:
@@ -41,7 +43,7 @@ def record_so_far(settings: Settings, key: str, params: Path) -> None:
     gone_on = [seed for seed, origin in origins.items() if seed not in before or _goes_beyond(origin, before[seed])]
     here = {seed: _outcome(model, found[seed][0], origins[seed]) for seed in gone_on}
     outcomes = {seed: here.get(seed) or before[seed] for seed in settings.seeds_of(key) if seed in here or seed in before}
-    _write(model, list(outcomes.values()), set(here))
+    _write(model, list(outcomes.values()), set(here), params)
     for seed, outcome in outcomes.items():
         print(_line(model, outcome) + ("" if seed in here else f", as recorded before on {outcome.provenance.device}"))
     print(f"written: {settings.folders.runs / key}; the stage report shows it, and `dvc repro {train}` goes on with the training")
@@ -64,6 +66,8 @@ def _recorded_before(settings: Settings, key: str) -> dict[int, Outcome]:
 
 def _found_here(model: ModelRun, seed: int) -> tuple[TrainingState | None, SeedProvenance | None] | None:
     """The complete epochs of a seed and what is noted of them; None where there are none, unless it failed in its first."""
+    # A shorter training may have set the longer one aside.
+    pick_checkpoint(model.checkpoint(seed), model.seed_key(seed), model.model.epochs)
     state, noted = model.state(seed), load_live(model.live_provenance(seed), warn)
     failed_at_once = noted is not None and noted.failed is not None and not noted.seconds
     return (state, noted) if state is not None or failed_at_once else None
@@ -97,7 +101,7 @@ def _outcome(model: ModelRun, state: TrainingState | None, origin: SeedProvenanc
     return Outcome(origin, None) if state is None or origin.failed else model.finished(origin, state)
 
 
-def _write(model: ModelRun, outcomes: list[Outcome], here: set[int]) -> None:
+def _write(model: ModelRun, outcomes: list[Outcome], here: set[int], params: Path) -> None:
     settings, key = model.settings, model.key
     record, provenance = model.record(outcomes), model.provenance(outcomes)
     replaced = here & {seed.seed for seed in record.seeds}  # the weights of these were just written
@@ -105,8 +109,21 @@ def _write(model: ModelRun, outcomes: list[Outcome], here: set[int]) -> None:
     if replaced and finished.exists():
         shutil.rmtree(finished)
     write_record(settings.folders.runs / key, record, provenance)
-    if record.seeds and record.seeds[0].seed in replaced and (done := publish_weights(settings, key, record, provenance)):
-        print(done)
+    if belongs_in_git(settings, key, record, provenance):
+        _publish(model, record, provenance, params)
+
+
+def _publish(model: ModelRun, record: ModelRecord, provenance: Provenance, params: Path) -> None:
+    """Publish the network of the first seed, which may have been trained elsewhere, or say who can."""
+    settings, key, first = model.settings, model.key, record.seeds[0]
+    if _is(model.weights_path(first.seed, "best"), first.best_weights_sha256):
+        print(publish_weights(settings, key, record, provenance))
+    elif not _is(weights_path(settings, key), first.best_weights_sha256):
+        print(f"{key}: its network is not in git: {who_publishes(params, key, first.seed)}")
+
+
+def _is(path: Path, sha256: str) -> bool:
+    return path.exists() and checksum(path, "sha256") == sha256
 
 
 def _line(model: ModelRun, outcome: Outcome) -> str:

@@ -119,3 +119,11 @@ def test_a_short_experiment_costs_no_epoch_of_a_long_training(tmp_path, empty_da
     assert "epoch" not in fit(project, 0).split("best")[0]
     record_so_far(project)
     assert (project.folder / RUNS / "history.csv").read_bytes() == whole
+
+
+def test_what_a_shorter_training_set_aside_is_recorded(tmp_path, empty_database):
+    project = Project(tmp_path / "project", empty_database, EPOCHS)
+    prepare(project.folder)
+    fit(project, 0, epochs=4)  # of the six that are asked for, as after a kill
+    fit(project, 0, epochs=2)
+    assert f"seed 0: 4 of {EPOCHS} epochs" in record_so_far(project)
