@@ -39,7 +39,7 @@ def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say,
     left = {seed: epochs - pick_checkpoint(model.checkpoint(seed), model.seed_key(seed), epochs) for seed in seeds}
     todo = [seed for seed in seeds if left[seed]]
     # What is noted beside no checkpoint, or beside one that is not gone on from, is of other epochs than those to come.
-    noted = {seed: load_live(model.live_provenance(seed), warn) for seed in seeds if left[seed] < epochs}
+    noted = {seed: _noted(model, seed, warn) for seed in seeds if left[seed] < epochs}
     with (
         open_engine(model, len(todo), warn) as (engine, at_a_time),
         TrainingDisplay(model.key, epochs, model.splits.train.samples, left, at_a_time) as display,
@@ -51,6 +51,15 @@ def train_seeds(model: ModelRun, log: LiveLog, context: ModelContext, warn: Say,
             for event in events:
                 driver.handle(event)
     return [driver.outcomes[seed] for seed in seeds]
+
+
+def _noted(model: ModelRun, seed: int, warn: Say) -> SeedProvenance:
+    """The provenance of the complete epochs of a seed: what is noted beside their checkpoint, otherwise that it is unknown."""
+    if (noted := load_live(model.live_provenance(seed), warn)) is not None:
+        return noted
+    state = model.state(seed)
+    assert state is not None
+    return model.unknown_start(seed, state)
 
 
 def job_of(model: ModelRun, seed: int) -> Job:
@@ -75,9 +84,9 @@ class _Driver:
         log: LiveLog,
         display: TrainingDisplay,
         warn: Say,
-        noted: Mapping[int, SeedProvenance | None],
+        noted: Mapping[int, SeedProvenance],
     ) -> None:
-        """`noted`: the provenance of the seeds that have complete epochs, as far as it is known."""
+        """`noted`: the provenance of the seeds that have complete epochs."""
         self._model, self._tracked, self._log, self._display, self._warn, self._noted = model, tracked, log, display, warn, noted
         self._started: dict[int, SeedProvenance] = {}
         self.outcomes: dict[int, Outcome] = {}
@@ -99,9 +108,7 @@ class _Driver:
 
     def finish_again(self, seed: int) -> None:
         """Write what a seed came to whose last epoch was complete before: nothing is trained here, so this process is no part of it."""
-        state = self._model.state(seed)
-        assert state is not None
-        self._begin(seed, self._noted[seed] or self._model.unknown_start(seed, state))
+        self._begin(seed, self._noted[seed])
         self._finish(seed)
 
     def _start(self, event: Started) -> None:

@@ -152,5 +152,17 @@ def test_a_damaged_note_is_one_warning_and_as_good_as_none(project, monkeypatch)
     note(project).write_text("{")
     assert f"warning: {note(project).relative_to(project.folder)}: cannot be read" in record_so_far(project)
     work_on(monkeypatch, "B")
-    assert "cannot be read" in fit(project, 0)
-    assert provenance_so_far(project).device == "cpu, B"
+    assert fit(project, 0).count("cannot be read") == 1
+    assert provenance_so_far(project).device == "cpu, unknown; then cpu, B"
+
+
+def test_a_seed_that_goes_on_without_its_note_did_not_begin_there(project, monkeypatch):
+    fit(project, 0, epochs=3)
+    note(project).unlink()
+    before = datetime.now(UTC)
+    work_on(monkeypatch, "B")
+    fit(project, 0)
+    found = provenance_so_far(project)
+    assert found.device == "cpu, unknown; then cpu, B"
+    assert found.git_commit.startswith("unknown; then ") or found.git_commit == "unknown"  # outside of git it is unknown here, too
+    assert datetime.fromisoformat(found.started) < before
