@@ -1,5 +1,5 @@
 # Each target works as the first command in a fresh clone; a second run does only what is left to do.
-# Nothing is written outside this folder.
+# Outside this folder nothing is written but pip's cache of what it downloads.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
@@ -91,7 +91,8 @@ ablation: $(READY) repository ## run the study: what does each part of the metho
 	dvc repro studies/ablation/dvc.yaml
 	dvc repro --single-item --force report
 
-raster: $(READY) ## compute what the report's picture of one N-MNIST recording shows
+raster: $(READY) repository ## compute what the report's picture of one N-MNIST recording shows
+	dvc repro --quiet preprocess@nmnist
 	python -m stages.raster
 
 verify: $(READY) repository ## test the networks in git on the official data and compare them with the records, in seconds

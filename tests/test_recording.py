@@ -1,6 +1,7 @@
 """The raster's file: what goes in comes out, the same bytes for the same recording; and the stage that makes it from data and a network."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,13 @@ def test_the_raster_in_git_does_not_call_a_row_not_run_of_which_there_is_a_recor
     source = load_raster(ROOT / "reports" / FILE_NAME).source
     rows = [folder.name for folder in (ROOT / "reports/runs").iterdir() if (folder / "record.json").exists()]
     assert not [key for key in rows if f"the table's {key}, which was not run" in source]
+
+
+def test_make_brings_the_data_first() -> None:
+    done = subprocess.run(["make", "--dry-run", "raster"], cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[-2:] == ["dvc repro --quiet preprocess@nmnist", "python -m stages.raster"]
+    assert any("git init" in line for line in lines)  # DVC needs a repository
 
 
 @pytest.mark.parametrize(
