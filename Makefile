@@ -99,8 +99,8 @@ verify: $(READY) repository ## test the networks in git on the official data and
 	@stages="$$(python -m stages.verify --stages)"; if [ -n "$$stages" ]; then dvc repro --quiet $$stages; fi
 	@python -m stages.verify
 
-plan: $(READY) ## measure what make repro and the studies would cost on this machine, or on NODES=n machines like it (CORES=m each)
-	python -m stages.plan $(if $(NODES),--nodes $(NODES)) $(if $(CORES),--cores $(CORES))
+plan: $(READY) ## measure what make repro and the studies would cost on this machine, or on NODES=n machines like it (CORES=m, MEMORY=gb each)
+	python -m stages.plan $(if $(NODES),--nodes $(NODES)) $(if $(CORES),--cores $(CORES)) $(if $(MEMORY),--memory $(MEMORY))
 
 report: $(READY) ## write tables, figures and MLflow's log from reports/runs/, without data or training
 	python -m stages.report

@@ -1,4 +1,4 @@
-"""What `dvc repro` would cost, before it is paid: `python -m stages.plan`, or `make plan`; with `--nodes 3 --cores 8` on such machines.
+"""What `dvc repro` would cost, before it is paid: `python -m stages.plan`, or `make plan`; with `--nodes 3 --cores 8 --memory 32` on such machines.
 
 A few steps of every model that is not up to date, those of the studies among them, are timed on made-up data of the right shape.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stages.common import load_studies, run, stage_name
 from tsslbp.cluster_plan import Machines
-from tsslbp.limits import usable_cores
+from tsslbp.limits import available_memory, usable_cores, usable_memory
 from tsslbp.settings import Settings
 from tsslbp.storage.meaning import outdated as outdated_models
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MOST = 100_000
-"""Nodes, or cores of one."""
+"""Nodes, or cores or GB of one."""
 HEADS = ("model", "samples/s", "seeds", "hours\na seed", "hours\nin all", "disk\nin all")
 INDENT = "  "
 """Before a model of a study, whose name has a line of its own."""
@@ -32,7 +32,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     import torch
     from rich.console import Console
 
-    from tsslbp.costs import measure
+    from tsslbp.costs import measure, memory_estimate
     from tsslbp.method.numerics import prepare_device
     from tsslbp.storage.provenance import device_name
 
@@ -43,16 +43,17 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     device = prepare_device(settings.execution)
     rows = list[Sequence[str]]()
     machines = _machines(options, torch.get_num_threads())
-    beside = min(machines.seeds_per_node, max(1, usable_cores() // machines.threads)) if machines else 1
-    hours, disk = list[float](), 0
+    hours, memory, disk, most = list[float](), list[int](), 0, 1
     shown = None
     for study, each, key in models:
         print(f"measuring {f'{study}: ' if study else ''}{key} ...", file=sys.stderr, flush=True)
         if study != shown and study:
             rows.append([f"{study}:"])
         shown = study
-        cost, seeds = measure(each, key, device, options.seconds, beside), len(each.seeds_of(key))
-        hours += seeds * [cost.hours]
+        need, seeds = memory_estimate(each, key), len(each.seeds_of(key))
+        beside = _side_by_side(machines, need)
+        cost = measure(each, key, device, options.seconds, beside)
+        hours, memory, most = [*hours, *seeds * [cost.hours]], [*memory, *seeds * [need]], max(most, beside)
         disk += cost.disk_bytes * seeds
         rate, once, in_all = f"{cost.train_rate:,.0f}", f"{cost.hours:,.2f}", f"{cost.hours * seeds:,.1f}"
         rows.append([f"{INDENT}{key}" if study else key, rate, str(seeds), once, in_all, _size(cost.disk_bytes * seeds)])
@@ -60,7 +61,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     Console(highlight=False).print(table_of(rows))
     print(f"On {device_name(str(device))}. Seeds with a live checkpoint take less; data need up to 2 GB more.")
     if machines:
-        print(_on(machines, hours, beside))
+        print(_on(machines, hours, memory, most))
 
 
 def table_of(rows: Sequence[Sequence[str]]) -> "Table":
@@ -76,17 +77,28 @@ def table_of(rows: Sequence[Sequence[str]]) -> "Table":
 
 def _machines(options: argparse.Namespace, threads: int) -> Machines | None:
     """The machines that the command line describes; None where it describes none."""
-    if options.nodes is None and options.cores is None:
+    if options.nodes is None and options.cores is None and options.memory is None:
         return None
-    return Machines(options.nodes or 1, options.cores or usable_cores(), threads)
+    memory = usable_memory() if options.memory is None else options.memory * 10**9
+    return Machines(options.nodes or 1, options.cores or usable_cores(), threads, memory)
 
 
-def _on(machines: Machines, hours: Sequence[float], beside: int) -> str:
+def _side_by_side(machines: Machines | None, need: int) -> int:
+    """How many seeds that need so much memory are measured at a time: as many as one of the machines trains, but no more than fit here."""
+    if machines is None:
+        return 1
+    here = Machines(1, usable_cores(), machines.threads, available_memory())
+    return min(machines.fitting(need), here.fitting(need))
+
+
+def _on(machines: Machines, hours: Sequence[float], memory: Sequence[int], most: int) -> str:
     """What the seeds take on several machines."""
+    least = min(map(machines.fitting, memory))
+    fewer = f" ({least} on each where {_size(machines.memory or 0)} of memory allow no more)" if least < machines.seeds_per_node else ""
     return (
-        f"On {machines.nodes} x {machines.cores} cores like these, {machines.seeds} seeds of {machines.threads} threads at a time, all models at "
-        f"once: {_time(machines.hours(hours))}; no cluster takes less than its longest seed, {_time(max(hours))}. "
-        f"Measured with {beside} seeds side by side on this machine."
+        f"On {machines.nodes} x {machines.cores} cores like these, {machines.seeds} seeds of {machines.threads} "
+        f"threads at a time{fewer}, all models at once: {_time(machines.hours(hours, memory))}; no cluster takes less than its longest "
+        f"seed, {_time(max(hours))}. Measured with up to {most} seeds side by side on this machine."
     )
 
 
@@ -97,7 +109,7 @@ def _time(hours: float) -> str:
 
 
 def _count(text: str) -> int:
-    """A number of nodes or cores."""
+    """A number of nodes, cores or GB."""
     if not text.isdecimal() or not 1 <= int(text) <= MOST:
         raise argparse.ArgumentTypeError(f"got {text!r}; a number from 1 to {MOST:,}")
     return int(text)
@@ -145,4 +157,5 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=3.0, help="how long to time each model (default: %(default)s)")
     parser.add_argument("--nodes", type=_count, metavar="N", help="say what it would take on N machines, too")
     parser.add_argument("--cores", type=_count, metavar="M", help="of M cores each (default: as many as here)")
+    parser.add_argument("--memory", type=_count, metavar="GB", help="and this much memory each (default: as much as here)")
     run(main, parser)

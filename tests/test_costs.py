@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from threading import BrokenBarrierError
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -40,6 +43,17 @@ def test_side_by_side_a_row_takes_as_many_rounds_as_seeds_need():
     assert cost.train_rate > 0
     rounds = [cost.row_hours(seeds) / cost.hours for seeds in (1, 2, 3, 5)]
     assert rounds == pytest.approx([1, 1, 2, 3])  # not exactly: hours times three, divided again, need not be three
+
+
+@pytest.mark.parametrize("error", [BrokenProcessPool("terminated abruptly"), BrokenBarrierError()])
+def test_a_process_that_is_killed_while_it_is_measured_is_one_line(monkeypatch, error):
+    pool = MagicMock()
+    pool.return_value.__enter__.return_value.map.side_effect = error
+    pool.return_value.__exit__.return_value = False
+    monkeypatch.setattr(costs, "ProcessPoolExecutor", pool)
+    settings = load_settings(ROOT / "quickstart/params.yaml")
+    with pytest.raises(ValueError, match=r"digits-mlp: of 2 processes .* was killed .* lack of memory; .* --cores 1$"):
+        measure(settings, "digits-mlp", torch.device("cpu"), at_a_time=2)
 
 
 @pytest.mark.slow

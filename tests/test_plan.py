@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from stages.common import load_studies
-from stages.plan import table_of
+from stages.plan import _on, _side_by_side, table_of
 from tests.project import MODEL, Project
 from tsslbp.cluster_plan import Machines
 from tsslbp.settings import load_settings
@@ -35,6 +35,41 @@ def test_no_cluster_beats_its_longest_seed_or_its_share(hours, nodes, cores):
     machines = Machines(nodes, cores, 1)
     least = max(max(hours), sum(hours) / machines.seeds)
     assert least * (1 - 1e-9) <= machines.hours(hours) <= 2 * least  # Graham's bound: no core waits while a seed does
+
+
+GB = 10**9
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 100), st.integers(0, 40)), min_size=1, max_size=40), st.integers(1, 5), st.integers(1, 8))
+def test_memory_only_ever_costs_time_and_no_more_than_one_seed_per_machine_does(seeds, nodes, cores):
+    hours, memory = [hours for hours, _ in seeds], [need * GB for _, need in seeds]
+    takes = Machines(nodes, cores, 1, 32 * GB).hours(hours, memory)
+    assert max(hours) <= takes <= sum(hours) * (1 + 1e-9)
+    assert Machines(nodes, cores, 1, 10**15).hours(hours, memory) == Machines(nodes, cores, 1).hours(hours)
+
+
+def test_seeds_wait_for_memory_as_they_wait_for_cores():
+    node = Machines(1, 16, 1, 32 * GB)
+    assert node.fitting(6 * GB) == 5
+    assert node.hours(10 * [1.0], 10 * [6 * GB]) == 2
+    assert node.hours(10 * [1.0], 10 * [GB]) == 1
+    assert node.hours([1.0, 1.0], [40 * GB, 40 * GB]) == 2  # slowly, but alone it may train
+
+
+def test_no_more_processes_are_measured_than_fit_into_memory(monkeypatch):
+    monkeypatch.setattr("stages.plan.usable_cores", lambda: 16)
+    monkeypatch.setattr("stages.plan.available_memory", lambda: 20 * GB)
+    assert _side_by_side(Machines(3, 16, 1, 32 * GB), 6 * GB) == 3
+    assert _side_by_side(Machines(3, 16, 1, 12 * GB), 6 * GB) == 2
+    assert _side_by_side(Machines(3, 4, 1, 32 * GB), GB) == 4
+    assert _side_by_side(Machines(3, 16, 1, 32 * GB), 60 * GB) == 1
+    assert _side_by_side(None, GB) == 1
+
+
+def test_what_memory_allows_is_said():
+    words = _on(Machines(3, 16, 1, 32 * GB), 5 * [1.0], 5 * [6 * GB], 2)
+    assert "48 seeds of 1 threads at a time (5 on each where 32.0 GB of memory allow no more), all models at once: 1.0 hours;" in words
+    assert "memory" not in _on(Machines(3, 16, 1, 32 * GB), 5 * [1.0], 5 * [GB], 2)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import math
 import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from threading import BrokenBarrierError
 from typing import TYPE_CHECKING
 
 import torch
@@ -84,13 +85,22 @@ def measure(settings: Settings, key: str, device: torch.device, seconds: float =
         seconds: how long to go on; at least two steps after a warm-up are timed.
         at_a_time: so many processes do the same side by side, as training will; the slowest is believed. With 1 it is done here,
             with the threads that PyTorch has.
+
+    Raises:
+        ValueError: one of the processes was killed, as a system does that runs out of memory, or did not get ready.
     """
     if at_a_time == 1:
         return _measure(settings, key, device, seconds, lambda: None)
     context = multiprocessing.get_context("spawn")
     started = context.Barrier(at_a_time), torch.get_num_threads()
-    with ProcessPoolExecutor(at_a_time, context, _join, started) as pool:
-        costs = list(pool.map(_measure_with_others, *zip(*at_a_time * [(settings, key, device, seconds)], strict=True)))
+    try:
+        with ProcessPoolExecutor(at_a_time, context, _join, started) as pool:
+            costs = list(pool.map(_measure_with_others, *zip(*at_a_time * [(settings, key, device, seconds)], strict=True)))
+    except (BrokenExecutor, BrokenBarrierError):
+        raise ValueError(
+            f"{key}: of {at_a_time} processes measured side by side, one was killed or did not get ready, most likely for lack of memory; "
+            "make room, or measure fewer at a time: python -m stages.plan --cores 1"
+        ) from None
     slowest = max(costs, key=lambda cost: cost.hours)
     return replace(slowest, memory_bytes=max(cost.memory_bytes for cost in costs), at_a_time=at_a_time)
 
