@@ -6,10 +6,11 @@ was trained; another processor, version of PyTorch or state of the code may roun
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stages.common import run, stage_name
-from stages.published_weights import weights_path
+from stages.published_weights import weights_path, who_publishes
 from tsslbp.settings import Settings
 from tsslbp.storage.files import checksum
 
@@ -40,16 +41,18 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     wrong = [key for key in there if not _verify(settings, key, runs.get(key))]
     for row in make_rows(settings, runs):
         if row.model not in there:
-            print(f"{row.model}: no network in git; {_why_none(row)}")
+            print(f"{row.model}: no network in git; {_why_none(row, options.params, runs.get(row.model))}")
     if wrong:
-        raise ValueError(f"{', '.join(wrong)}: not what the record says, see above")
+        raise ValueError(f"{', '.join(wrong)}: not confirmed, see above")
 
 
-def _why_none(row: "ResultRow") -> str:
+def _why_none(row: "ResultRow", params: Path, found: "Run | None") -> str:
     """Why a row has no network in git."""
-    if not row.was_run:
+    if not row.was_run or found is None:
         return "the row was not run"
-    return f"the row was not run in full: {'; '.join(row.departures)}" if row.departures else "its weights were not kept; train it again"
+    if row.departures:
+        return f"the row was not run in full: {'; '.join(row.departures)}"
+    return who_publishes(params, row.model, found[0].seeds[0].seed)
 
 
 def _verify(settings: Settings, key: str, found: "Run | None") -> bool:
@@ -67,7 +70,10 @@ def _verify(settings: Settings, key: str, found: "Run | None") -> bool:
         return _fail(
             f"{path}: is not the network of seed {seed.seed} that the record of {key} names; restore it from git or train {key} again"
         )
-    model, result = evaluate_weights(settings, key, path, _products(origin))
+    try:
+        model, result = evaluate_weights(settings, key, path, _products(origin))
+    except ValueError as error:  # of this row alone: the others are tested all the same
+        return _fail(f"{key}: cannot be tested: {error}")
     if model.data.checksum != record.data.checksum:
         return _fail(f"{key}: the data here are not those of the record ({'; '.join(model.data.subset) or 'another checksum'})")
     samples = model.data.test_samples

@@ -87,10 +87,34 @@ def test_an_accuracy_that_is_not_the_records_is_found(project, capsys):
 def test_a_row_without_a_network_says_why(project, capsys):
     weights(project).unlink()
     assert run_stage(project, "verify") == 0
-    assert f"{MODEL}: no network in git; its weights were not kept" in capsys.readouterr().out
+    command = f"stages.train --params params.yaml --model {MODEL} --so-far"
+    assert f"{MODEL}: no network in git; where seed 0 was trained, `python -m {command}` publishes it" in capsys.readouterr().out
+    assert run_stage(project, *command.removeprefix("stages.").split()) == 0
+    assert weights(project).exists()
+    weights(project).unlink()
     shutil.rmtree(project / "reports/runs" / MODEL)
     assert run_stage(project, "verify") == 0
     assert f"{MODEL}: no network in git; the row was not run" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_network_that_cannot_be_tested_keeps_no_other_from_being_tested(project, capsys):
+    params = project / "params.yaml"
+    before, model = params.read_text().split("models:\n")
+    model, after = model.split("published:")
+    params.write_text(
+        f"{before}models:\n{model.replace('architecture: 60', 'architecture: 61')}{model.replace(MODEL, 'second')}published:{after}"
+    )
+    shutil.copytree(project / f"reports/runs/{MODEL}", project / "reports/runs/second")
+    record = project / "reports/runs/second/record.json"
+    record.write_text(record.read_text().replace(f'"model": "{MODEL}"', '"model": "second"'))
+    shutil.copy(weights(project), weights(project).with_stem("second"))
+    assert run_stage(project, "verify") == 1
+    out, err = capsys.readouterr()
+    assert f"{MODEL}: cannot be tested: " in err
+    assert "is of another network than" in err
+    assert "second: " in out
+    assert "equal to the record" in out
 
 
 @pytest.mark.slow
