@@ -44,30 +44,36 @@ class ScreenProgress:
             yield self._lines(what, total, unit)
 
     def _lines(self, what: str, total: int | None, unit: str) -> Callable[[int], None]:
-        began = time.monotonic()
-        done, told = 0, began
+        told = time.monotonic()
+        done, began, before = 0, None, 0
 
         def advance(amount: int) -> None:
-            nonlocal done, told
+            nonlocal done, told, began, before
             done, now = done + amount, time.monotonic()
+            if began is None:
+                # The first amount tells no speed: of a download that goes on it is what an earlier run fetched.
+                began, before = now, done
             if now - told >= self._interval:
                 told = now
-                self.say(f"{what}: {describe(done, total, unit, now - began)}")
+                self.say(f"{what}: {describe(done, total, unit, now - began, before)}")
 
         return advance
 
 
-def describe(done: int, total: int | None, unit: str, seconds: float) -> str:
-    """How far the work is, and for how long it will go on: `"12,288 of 60,000 recordings, 53 s left"`."""
+def describe(done: int, total: int | None, unit: str, seconds: float, before: int = 0) -> str:
+    """How far the work is, and for how long it will go on: `"12,288 of 60,000 recordings, 53 s left"`.
+
+    What was done `before` took none of the seconds.
+    """
 
     def shown(amount: int) -> str:
         return decimal(amount) if unit == "bytes" else f"{amount:,}"
 
     count = shown(done) if total is None else f"{shown(done)} of {shown(total)}"
     count += "" if unit == "bytes" else f" {unit}"
-    if total is None or not done:
+    if total is None or done <= before:
         return count
-    return f"{count}, {seconds * max(total - done, 0) / done:.0f} s left"
+    return f"{count}, {seconds * max(total - done, 0) / (done - before):.0f} s left"
 
 
 class TimeLeft:
@@ -75,12 +81,20 @@ class TimeLeft:
 
     Args:
         epochs: for each seed, how many are left.
-        at_a_time: how many seeds run side by side.
+        at_a_time: how many seeds may run side by side. Fewer do where other trainings have the cores, as far as it is told which begin.
     """
 
     def __init__(self, epochs: Mapping[int, int], at_a_time: int) -> None:
-        self._left, self._at_a_time = dict(epochs), at_a_time
+        self._left, self._at_a_time, self._running = dict(epochs), at_a_time, set[int]()
         self._seconds: deque[float] = deque(maxlen=2 * at_a_time)
+
+    def begin(self, seed: int) -> None:
+        """A seed runs from now on."""
+        self._running.add(seed)
+
+    def rest(self, seed: int) -> None:
+        """A seed does not run until it begins again."""
+        self._running.discard(seed)
 
     def epoch(self, seed: int, seconds: float) -> None:
         """An epoch is complete and took so long."""
@@ -90,13 +104,14 @@ class TimeLeft:
     def end(self, seed: int) -> None:
         """A seed goes no further."""
         self._left[seed] = 0
+        self.rest(seed)
 
     @property
     def seconds(self) -> float | None:
         """What is left, as the last epochs went; None before the first one is complete."""
         if not self._seconds:
             return None
-        rounds = max(sum(self._left.values()) / self._at_a_time, max(self._left.values()))
+        rounds = max(sum(self._left.values()) / (len(self._running) or self._at_a_time), max(self._left.values()))
         return rounds * sum(self._seconds) / len(self._seconds)
 
     def __str__(self) -> str:
@@ -151,6 +166,10 @@ class TrainingDisplay:
             f"{self._left} left"
         )
 
+    def begin(self, seed: int) -> None:
+        """Count a seed among those that run."""
+        self._left.begin(seed)
+
     def end(self, seed: int) -> None:
         """Show that a seed goes no further."""
         self._left.end(seed)
@@ -158,6 +177,7 @@ class TrainingDisplay:
 
     def rest(self, seed: int) -> None:
         """Show no bar for a seed until it goes on."""
+        self._left.rest(seed)
         if seed in self._seeds:
             self._bars.remove_task(self._seeds.pop(seed))
 

@@ -103,7 +103,7 @@ class _Driver:
             case Failed():
                 self._fail(event)
             case Lost():
-                self._display.rest(event.seed)
+                (self._display.rest if event.again else self._display.end)(event.seed)
                 self._warn(f"{self._model.key}: {event.message}")
 
     def finish_again(self, seed: int) -> None:
@@ -116,6 +116,7 @@ class _Driver:
         before = self._started.get(seed) or self._noted.get(seed)
         provenance = joined(before, now) if before else now
         save_live(self._model.live_provenance(seed), provenance)
+        self._display.begin(seed)
         self._begin(seed, provenance)
 
     def _begin(self, seed: int, provenance: SeedProvenance) -> None:

@@ -156,6 +156,16 @@ def test_without_a_terminal_progress_is_plain_lines():
     assert [line.split(",")[0] for line in lines[1:]] == ["Train.zip: 1 of 4 recordings", "Train.zip: 4 of 4 recordings"]
 
 
+def test_a_download_that_goes_on_is_as_fast_as_what_it_fetches_now(monkeypatch):
+    clock = iter([0.0, 0.0, 10.0])
+    monkeypatch.setattr("stages.display.time.monotonic", lambda: next(clock))
+    written = io.StringIO()
+    with ScreenProgress(Console(file=written), interval=10.0).track("Train.zip", 1_000_000, "bytes") as advance:
+        advance(500_000)  # fetched by an earlier run
+        advance(100_000)
+    assert written.getvalue() == "Train.zip: 600.0 kB of 1.0 MB, 40 s left\n"
+
+
 def test_lines_come_no_faster_than_asked():
     written = io.StringIO()
     with ScreenProgress(Console(file=written), interval=60.0).track("Train.zip", 1000, "recordings") as advance:

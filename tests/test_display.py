@@ -2,12 +2,17 @@
 
 import io
 import re
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
 
 from stages.display import TimeLeft, TrainingDisplay
+from stages.seeds import _Driver
 from tests.project import ROOT
+from tsslbp.engines import Lost, Started
+from tsslbp.engines.jobs import RETRIES
+from tsslbp.engines.losses import Losses
 from tsslbp.settings import load_settings
 from tsslbp.storage.records import Epoch
 
@@ -41,6 +46,35 @@ def test_a_seed_that_failed_takes_no_more_time():
     left.epoch(0, 10.0)
     left.end(1)
     assert str(left) == "0:00:50"
+
+
+def test_the_time_left_is_longer_where_other_trainings_have_the_cores():
+    left = TimeLeft({0: 5, 1: 5}, 2)
+    left.begin(0)
+    left.epoch(0, 10.0)
+    assert left.seconds == pytest.approx(90)
+    left.begin(1)
+    assert left.seconds == pytest.approx(50)
+    left.rest(1)
+    assert left.seconds == pytest.approx(90)
+
+
+def test_a_seed_that_is_given_up_takes_no_more_time(model):
+    console = Console(file=io.StringIO())
+    display = TrainingDisplay("mlp", 6, 1000, {0: 6, 1: 6}, 2, console)
+    driver = _Driver(model, Mock(), Mock(), display, Mock(), {})
+    for seed in (0, 1):
+        driver.handle(Started(seed, "cpu"))
+    display.epoch(0, row(1), 10.0)
+    driver.handle(Lost(1, "is lost"))
+    assert display._left.seconds == pytest.approx(110)
+    driver.handle(Lost(1, "is lost for good", again=False))
+    assert display._left.seconds == pytest.approx(50)
+
+
+def test_a_seed_is_given_up_after_three_losses():
+    losses = Losses()
+    assert [losses.lost(0, "the worker")[0].again for _ in range(RETRIES + 1)] == [True] * RETRIES + [False]
 
 
 def test_elsewhere_than_on_a_terminal_every_epoch_is_a_plain_line():

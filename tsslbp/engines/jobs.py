@@ -80,10 +80,11 @@ class Failed:
 
 @dataclass(frozen=True)
 class Lost:
-    """The worker of a seed is gone; `message` names it and says what happens now."""
+    """The worker of a seed is gone; `message` names it and says what happens now, `again` whether the seed goes on."""
 
     seed: int
     message: str
+    again: bool = True
 
 
 Event = Started | EpochDone | Finished | Failed | Lost

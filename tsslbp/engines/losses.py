@@ -34,7 +34,7 @@ class Losses:
         self._given_up.append(
             f"{message}; if memory is short, lower execution.parallel. What is complete is kept, and the same command goes on from there"
         )
-        return Lost(seed, f"{message}; the other seeds go on"), False
+        return Lost(seed, f"{message}; the other seeds go on", again=False), False
 
     def raise_given_up(self) -> None:
         """Raise an EngineError that names the seeds which were lost too often, if there are any."""
