@@ -58,12 +58,12 @@ def _fit(settings: Settings, key: str, params: Path, seeds: tuple[int, ...]) -> 
     kind = pick_device(settings.execution.device).type
     before = conditions(settings, key, kind)
     # The method is imported after that look at its files, so that an edit in between does not pass unseen.
+    model = _opened(settings, key)
+    if changed := changed_since(before, params, key, kind):
+        raise ValueError(f"{key}: changed before it was trained: {'; '.join(changed)}. Run the same command again")
     from stages.seeds import train_seeds
-    from tsslbp.experiment import ModelRun
-    from tsslbp.method.numerics import prepare_device
     from tsslbp.tracking import LiveLog, tracking_store
 
-    model = ModelRun.open(settings, key, prepare_device(settings.execution))
     for note in model.data.subset:
         warn(f"{key}: these are NOT the official data of {model.data.title}, but {note}")
     if git_commit(Path.cwd()) == UNKNOWN:
@@ -76,6 +76,7 @@ def _fit(settings: Settings, key: str, params: Path, seeds: tuple[int, ...]) -> 
         changed = changed_since(before, params, key, kind)
         whole = seeds == settings.seeds_of(key)
         if whole and not changed:
+            _write_lost_weights(model, outcomes)
             write_record(finished, model.record(outcomes), model.provenance(outcomes))
         if whole:
             _log_model(model, outcomes, log, context)
@@ -88,6 +89,26 @@ def _fit(settings: Settings, key: str, params: Path, seeds: tuple[int, ...]) -> 
     _say_failure(settings, key, publish, outcomes)
     if not whole:
         print(f"{key}: {publish} records the seeds {_listed(seeds)} beside the others")
+
+
+def _opened(settings: Settings, key: str) -> "ModelRun":
+    """The model with its data. All code that decides a number is imported before its digest is taken, though a core may be hours away."""
+    from tsslbp.experiment import ModelRun
+    from tsslbp.method.numerics import prepare_device
+    from tsslbp.seed_training import import_method
+
+    device = prepare_device(settings.execution)
+    import_method(settings.model(key).loss.kind, device.type)
+    return ModelRun.open(settings, key, device)
+
+
+def _write_lost_weights(model: "ModelRun", outcomes: "list[Outcome]") -> None:
+    """Write weights again that are gone: a `dvc repro` of a stage that is at work by hand removes its outputs before it is refused."""
+    for outcome in outcomes:
+        seed = outcome.provenance.seed
+        there = all(model.weights_path(seed, which).exists() for which in ("best", "final"))
+        if outcome.record is not None and not there and (state := model.state(seed)) is not None:
+            model.finished(outcome.provenance, state)
 
 
 def _log_model(model: "ModelRun", outcomes: "list[Outcome]", log: "LiveLog", context: "ModelContext") -> None:

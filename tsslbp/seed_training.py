@@ -1,5 +1,7 @@
 """The training of one seed, wherever an engine lets it run: from settings and samples to one state after another. It touches no file."""
 
+import importlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,6 +12,21 @@ from tsslbp.method.loop import Schedule, train_epochs
 from tsslbp.method.products import Products
 from tsslbp.settings import Dataset, Model, Recipe, Training
 from tsslbp.storage.checkpoints import TrainingState
+
+
+def import_method(loss: str, device: str) -> None:
+    """Import the rest of the code that a run uses: what the method itself imports only when it is needed.
+
+    Call it before the code's digest is taken: what is imported afterwards may have been edited since. Training can begin hours later,
+    when a core is free.
+
+    Args:
+        loss: the kind of the run's loss.
+        device: where it runs, such as "cpu" or "cuda:0".
+    """
+    importlib.import_module(f"tsslbp.method.losses.{loss}")
+    if device.startswith("cuda") and importlib.util.find_spec("triton"):
+        importlib.import_module("tsslbp.method.neuron.gpu_kernels")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tsslbp.engines.jobs import Failed, Finished, Job, Started
 from tsslbp.engines.messages import Batch, Broken, Packed
 from tsslbp.engines.work import Measured, arrived_state, prepare_job, train_job
 from tsslbp.method.batches import Splits
+from tsslbp.seed_training import import_method
 from tsslbp.storage.meaning import code_meaning
 from tsslbp.storage.provenance import library_versions
 
@@ -79,6 +80,7 @@ class RayWorker:
 
     def introduce(self, node: str, loss: str, device: str) -> Introduction:
         """Say who it is, for a job with this kind of loss on this kind of device; `node` is what Ray calls its own."""
+        import_method(loss, device)  # before the digest: what is imported later may have been edited since
         return Introduction(os.getpid(), platform.node(), node, code_meaning(loss, device), computing_versions())
 
     def begin(self, job: Job, splits: Splits, packed: NDArray[np.uint8] | None) -> None:

@@ -9,6 +9,7 @@ from tsslbp.engines.jobs import Job, Started
 from tsslbp.engines.messages import Batch, Broken, Packed, send_pieces
 from tsslbp.engines.work import Measured, load_job_splits, newest_state, prepare_job, refuse_other_code, train_job
 from tsslbp.method.batches import Splits
+from tsslbp.seed_training import import_method
 from tsslbp.storage.meaning import code_meaning
 
 
@@ -22,7 +23,8 @@ def serve(connection: Connection) -> None:
     while True:
         job = connection.recv()
         try:
-            # After the imports: of an edit in between this process may run the old code, but it never goes unseen.
+            # The digest after all imports: of an edit in between this process may run the old code, but it never goes unseen.
+            import_method(job.task.model.loss.kind, job.task.device)
             refuse_other_code(job, code_meaning(job.task.model.loss.kind, job.task.device))
             device = prepare_job(job)
             splits = splits or load_job_splits(job)
