@@ -1,5 +1,7 @@
 """A fresh clone holds records of hours of training: whatever is interrupted or mistyped in it, git still has them where they were."""
 
+import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +54,11 @@ def read(project: Copy) -> dict[Path, bytes]:
     return found
 
 
+def files(folder: Path) -> dict[Path, bytes]:
+    """What a folder holds; nothing where there is none."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def changed(project: Copy) -> str:
     return project.run("git", "status", "--short", "quickstart/reports")
 
@@ -61,13 +68,18 @@ def ctrl_c(repro: Repro) -> None:
     send([repro.process.pid, *repro.stages()], signal.SIGINT)
 
 
+def name_its_commits(project: Copy) -> None:
+    """DVC makes commits of its own for experiments, by a git of its own that does not read these dates."""
+    project.environment = {name: value for name, value in project.environment.items() if not re.fullmatch("GIT_.*_DATE", name)}
+    project.environment |= {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
 @pytest.mark.parametrize(
     ("command", "end"),
     [*(("repro train@X", end) for end in (ctrl_c, everything, dvc_alone, stage_alone)), ("repro", ctrl_c), ("exp run", everything)],
 )
 def test_an_interrupted_command_leaves_what_is_committed(clone: Copy, command: str, end: Callable[[Repro], None]) -> None:
-    if command == "exp run":  # the experiments' own commits need a name
-        clone.environment |= {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    name_its_commits(clone)
     repro = Repro(clone, (), COMMANDS[command])
     assert repro.reaches(announced(f"fit@{MODEL}")), repro.output
     assert repro.reaches("epoch 2/"), repro.output
@@ -108,3 +120,22 @@ def test_an_interrupted_clone_ends_with_what_was_committed(clone: Copy, committe
     assert {path: data for path, data in read(clone).items() if path.name in results} == {
         path: data for path, data in read(committed).items() if path.name in results
     }
+
+
+@pytest.mark.parametrize("in_cache", [True, False], ids=["where it was trained", "fresh clone"])
+def test_an_experiment_is_taken_back_with_its_weights(clone: Copy, committed: Copy, in_cache: bool) -> None:
+    """As docs/reproduce.md says: git has no weights; DVC's cache has the row's, or the experiment's are removed."""
+    checkout = ("dvc", "checkout", f"quickstart/dvc.yaml:fit@{MODEL}")
+    if in_cache:
+        shutil.copytree(committed.folder / ".dvc/cache", clone.folder / ".dvc/cache")
+        clone.run(*checkout)
+    name_its_commits(clone)
+    before, weights = read(clone), files(clone.folder / "quickstart/checkpoints")
+    clone.run("dvc", "exp", "run", "--set-param", f"quickstart/params.yaml:models.{MODEL}.epochs=2", TRAIN)
+    assert read(clone) != before
+    clone.run("git", "checkout", "quickstart/params.yaml", "quickstart/dvc.lock", "quickstart/reports")
+    assert files(clone.folder / "quickstart/checkpoints") not in (weights, {})
+    clone.run(*checkout, code=0 if in_cache else 255)
+    assert read(clone) == before
+    assert files(clone.folder / "quickstart/checkpoints") == weights
+    assert bool(weights) is in_cache
