@@ -1,7 +1,7 @@
 """A copy of the code, with what a section of docs/extending.md says applied to it.
 
 A block is opened by its language and the file that it belongs to. `python FILE` is a new file, `diff FILE` changes one (its lines with
-a blank or a minus stand in the file exactly once), `yaml params.yaml KEY` goes under that key of the quickstart's settings.
+a blank or a minus stand in the file exactly once), `yaml FILE KEY` goes under that key of a file of settings.
 """
 
 import hashlib
@@ -36,12 +36,17 @@ class Copy:
     def __init__(self, folder: Path, title: str) -> None:
         self.folder, self.params = folder, folder / "params.yaml"
         # With Numba's caches, which hold where nothing was changed: compiling takes longer than all else.
-        for name in ("tsslbp", "stages", "benchmarks", "reports/runs"):
+        for name in ("tsslbp", "stages", "benchmarks", "reports/runs", "studies"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.tmp.*", "*.pyc.*"))  # another process is at them
-        for name in ("dvc.yaml", "params.yaml", "quickstart/params.yaml"):
+        tests = [path.relative_to(ROOT) for path in ROOT.glob("tests/*.py")]
+        for name in ("dvc.yaml", "params.yaml", "quickstart/params.yaml", "docs/findings.md", *tests):
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
         self.params.write_text(self.params.read_text(encoding="utf-8").replace("seeds: [0, 1, 2, 3, 4]", "seeds: [0]"), encoding="utf-8")
+        self.add(title)
+
+    def add(self, title: str) -> None:
+        """Apply a section of the page."""
         blocks = BLOCK.findall(SECTIONS[title])
         assert blocks, title
         for language, file, key, text in blocks:

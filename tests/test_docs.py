@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import tsslbp
+from stages.common import load_studies
 from tsslbp.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +55,8 @@ def test_every_command_exists(page, module):
 
 @pytest.mark.parametrize(("page", "model"), found(r"train@([a-z][a-z0-9-]*)"))
 def test_every_model_exists(page, model):
-    assert model in {*load_settings(ROOT / "params.yaml").models, "your-model"} or f"\n  {model}:\n" in PAGES[page]
+    pipelines = (load_settings(ROOT / "params.yaml"), *load_studies(ROOT / "params.yaml").values())
+    assert model in {"your-model", *(key for each in pipelines for key in each.models)} or f"\n  {model}:\n" in PAGES[page]
 
 
 def test_the_worked_example_of_the_method_gives_what_the_page_says():

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -177,6 +178,44 @@ for name in ("wide-warmup", "2021-03"):
     (wide, wide_sum), (usual, usual_sum) = (line.split() for line in copy.run("-c", code).splitlines())
     assert (wide, usual) == ("True", "True")
     assert wide_sum != usual_sum
+
+
+@pytest.mark.slow
+@section("A variant in the paired comparison")
+def test_a_variant_has_its_place_in_the_findings_and_differs_in_what_its_name_says(copy):
+    copy.add("A gradient rule")
+    code = """
+from pathlib import Path
+from stages.report import gather
+from tsslbp.report.readme import markers, readme_parts
+from tsslbp.settings import load_settings
+
+found = gather(Path("params.yaml"), load_settings("params.yaml"))
+parts, page = readme_parts(found.rows, found.studies, found.runs), Path("docs/findings.md").read_text()
+print(parts["variant mine"])
+print([name for name in parts if name != "results" and any(page.count(marker) != 1 for marker in markers(name))])
+"""
+    assert copy.run("-c", code).splitlines() == ["- fashion-mlp, Fashion-MNIST: not run.", "[]"]
+    assert "1 passed" in copy.run("-m", "pytest", "-p", "no:cacheprovider", "tests/test_studies.py", "-k", "change_the_one_thing")
+
+
+@pytest.mark.slow
+@section("A training loop of your own")
+def test_a_training_loop_of_ones_own(copy):
+    folder, random = copy.folder / "data/processed/fashion_mnist", np.random.default_rng(0)
+    counts = {"train_samples": 200, "test_samples": 100}
+    for part, count in zip(("train", "test"), counts.values(), strict=True):
+        (folder / part).mkdir(parents=True)
+        labels = random.integers(0, 10, count).astype(np.uint8)
+        np.save(folder / part / "labels.npy", labels)
+        images = np.zeros((count, 1, 28, 28), np.uint8)
+        images[np.arange(count), 0, 2 * labels] = 255  # a row of each image tells its class
+        np.save(folder / part / "images.npy", images)
+    record = {"dataset": "fashion_mnist", "title": "Fashion-MNIST", "checksum": "", "shape": [1, 28, 28], "classes": 10}
+    (folder / "data.json").write_text(json.dumps(record | counts))
+    *_, last = copy.run("my_method.py").splitlines()
+    assert last.startswith("epoch 100: ")
+    assert float(last.split()[2]) > 90
 
 
 def test_every_section_with_code_is_carried_out():
