@@ -23,7 +23,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_SITE_CACHE_DIR := $(CURDIR)/.dvc/tmp/site
 
-.PHONY: help setup repository digest quickstart test test-slow test-exhaustive test-all lint repro recipes ablation raster verify report ui quickstart-ui plan bench lock
+.PHONY: help setup repository digest quickstart test test-slow test-exhaustive test-all lint repro recipes ablation raster verify report readme ui quickstart-ui plan bench lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -76,7 +76,7 @@ lint: $(READY) ## check format, lint and types
 	ruff check --quiet
 	mypy --no-error-summary
 
-repro: $(READY) repository ## reproduce the published tables: days on a CPU, see docs/reproduce.md
+repro: $(READY) repository ## reproduce the published tables: months on a CPU, see docs/reproduce.md
 ifneq ($(JOBS),1)
 	dvc repro digest preprocess # once, for all: two at the same stage would refuse each other
 	dvc stage list --name-only | sed -n 's/^fit@//p' | xargs --max-procs=$(JOBS) -I {} dvc --wait-for-lock repro --single-item fit@{} train@{}
@@ -104,6 +104,9 @@ plan: $(READY) ## measure what make repro and the studies would cost on this mac
 
 report: $(READY) ## write tables, figures and MLflow's log from reports/runs/, without data or training
 	python -m stages.report
+
+readme: $(READY) ## the same, and renew what README and docs/findings.md say of the runs
+	python -m stages.report --readme README.md docs/findings.md
 
 ui: $(READY) ## browse the runs in MLflow on 127.0.0.1 (PORT=5000)
 	python -m stages.ui --port $(PORT)
