@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+# Numba's caches are copied, too, and hold where the code is the same: compiling takes longer than all else. These come and go meanwhile.
+BEING_WRITTEN = ("*.tmp.*", "*.pyc.*")
 COPIED = ("tsslbp", "stages", "quickstart", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore")
 
 
@@ -21,12 +23,12 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         ignored = shutil.ignore_patterns(
-            "__pycache__", "data", "checkpoints", ".scratch", "mlflow.db*", "mlartifacts", "reports", "dvc.lock"
+            *BEING_WRITTEN, "data", "checkpoints", ".scratch", "mlflow.db*", "mlartifacts", "reports", "dvc.lock"
         )
         for name in COPIED:
             source = ROOT / name
             if name == "tsslbp":
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns(*BEING_WRITTEN))
             elif source.is_dir():
                 shutil.copytree(source, folder / name, ignore=ignored)
             elif source.exists():

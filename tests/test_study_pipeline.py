@@ -13,6 +13,7 @@ import yaml
 
 from stages.plan import stage_name
 from tests.project import MODEL, ROOT, small_settings
+from tests.test_pipeline import BEING_WRITTEN
 from tsslbp.storage.record_files import read_record
 
 pytestmark = pytest.mark.slow
@@ -38,7 +39,7 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for name in ("tsslbp", "stages", "studies"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "dvc.lock", "ablation"))
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(*BEING_WRITTEN, "dvc.lock", "ablation"))
         for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
             shutil.copy(ROOT / name, folder / name)
         (folder / "params.yaml").write_text(small_settings().replace("quickstart/", ""))
