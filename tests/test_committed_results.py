@@ -24,9 +24,9 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def committed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+def committed(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Copy:
     """A project whose pipeline has run and whose results are in git."""
-    project = Copy(tmp_path_factory.mktemp("committed") / "project")
+    project = Copy(tmp_path_factory.mktemp("committed") / "project", empty_database)
     (project.folder / "quickstart/params.yaml").write_text(small_settings(25))
     project.run("dvc", "repro", "quickstart/dvc.yaml")
     project.run("git", "add", "--all")
@@ -36,8 +36,11 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 
 @pytest.fixture
-def clone(committed: Copy, tmp_path: Path) -> Copy:
-    """What git has of it: no data, no weights, no database, nothing of DVC's cache. Its kernels are compiled, which only saves time."""
+def clone(committed: Copy, tmp_path: Path, empty_database: Path) -> Copy:
+    """What git has of it: no data, no weights, no runs in MLflow, nothing of DVC's cache.
+
+    Its kernels are compiled and its database has tables, which only saves time.
+    """
     project: Copy = object.__new__(Copy)
     project.folder = tmp_path / "clone"
     committed.run("git", "clone", "--quiet", ".", str(project.folder))
@@ -45,6 +48,7 @@ def clone(committed: Copy, tmp_path: Path) -> Copy:
     for path in committed.folder.glob("tsslbp/**/*.nb[ci]"):
         (project.folder / path.relative_to(committed.folder)).parent.mkdir(exist_ok=True)
         shutil.copy(path, project.folder / path.relative_to(committed.folder))
+    shutil.copy(empty_database, project.folder / "quickstart/mlflow.db")
     assert read(project) == read(committed)
     return project
 

@@ -163,11 +163,11 @@ def test_a_worker_says_who_it_is(model):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_local_ray_ends_with_the_stage(folder, tmp_path, how, monkeypatch):
+def test_a_local_ray_ends_with_the_stage(folder, tmp_path, how, monkeypatch, empty_database):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    project = Project(tmp_path / "project", epochs=EPOCHS * 10)
+    project = Project(tmp_path / "project", empty_database, epochs=EPOCHS * 10)
     shutil.copytree(folder / "data", project.folder / "data")
     project.change("engine: local", "engine: ray")
     temporary = Path(tempfile.mkdtemp(dir="/tmp"))  # sockets need a short path, and nobody else's Ray is to be seen

@@ -109,8 +109,8 @@ KILLS: tuple[tuple[str, Callable[[Repro], None]], ...] = (
 )
 
 
-def make_copy(folder: Path) -> Copy:
-    project = Copy(folder)
+def make_copy(folder: Path, database: Path | None = None) -> Copy:
+    project = Copy(folder, database)
     (folder / "quickstart/params.yaml").write_text(small_settings(EPOCHS))
     return project
 
@@ -120,9 +120,9 @@ def announced(stage: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+def whole(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Copy:
     """A pipeline that ran undisturbed; `seconds` is how long each of its stages took."""
-    project: Any = make_copy(tmp_path_factory.mktemp("whole") / "project")
+    project: Any = make_copy(tmp_path_factory.mktemp("whole") / "project", empty_database)
     repro, times = Repro(project), []
     for stage in STAGES:
         assert repro.reaches(announced(stage)), repro.output

@@ -39,9 +39,9 @@ def own_files(folder):
     return arrays, files
 
 
-def test_an_idx_dataset_with_names_of_its_own_costs_settings_alone(tmp_path, monkeypatch):
+def test_an_idx_dataset_with_names_of_its_own_costs_settings_alone(tmp_path, monkeypatch, empty_database):
     arrays, files = own_files(tmp_path / "mirror/letters")
-    project = Project(tmp_path / "project")
+    project = Project(tmp_path / "project", empty_database)
     settings = yaml.safe_load(project.params.read_text())
     settings["datasets"]["letters"] = {
         "title": "Letters",

@@ -20,7 +20,7 @@ COPIED = ("tsslbp", "stages", "quickstart", "dvc.yaml", "params.yaml", ".dvcigno
 class Copy:
     """A copy of the project's tracked files with a git and a DVC repository of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: Path | None = None) -> None:
         self.folder = folder
         ignored = shutil.ignore_patterns(
             *BEING_WRITTEN, "data", "checkpoints", ".scratch", "mlflow.db*", "mlartifacts", "reports", "dvc.lock"
@@ -35,6 +35,8 @@ class Copy:
                 shutil.copy(source, folder / name)
         for runs in ("reports/runs", "quickstart/reports/runs"):
             (folder / runs).mkdir(parents=True)
+        if database is not None:
+            shutil.copy(database, folder / "quickstart/mlflow.db")
         self.environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -67,8 +69,9 @@ def copy(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def done(copy):
+def done(copy, empty_database):
     """The quickstart cut down to one small model and three epochs, and run."""
+    shutil.copy(empty_database, copy.folder / "quickstart/mlflow.db")
     params = copy.folder / "quickstart/params.yaml"
     text = params.read_text()
     text = text[: text.index("  digits-cnn:")] + text[text.index("published:") :]

@@ -40,9 +40,10 @@ def project(trained, tmp_path, empty_database):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory, empty_database):
     """The port of a real MLflow server."""
     port, folder = free_port(), tmp_path_factory.mktemp("server")
+    shutil.copy(empty_database, folder / "mlflow.db")
     files = ("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", folder)
     with running("mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", 1, *files, is_read=False):
         wait_until(lambda: urlopen(f"http://127.0.0.1:{port}/health", timeout=2).status == 200, "the server is up", 180)

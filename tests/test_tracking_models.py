@@ -199,8 +199,9 @@ def without_checkout() -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_pictures")
-def test_on_a_server_two_checkouts_have_a_registered_model_each_and_it_loads(tmp_path: Path, weights: Path) -> None:
+def test_on_a_server_two_checkouts_have_a_registered_model_each_and_it_loads(tmp_path: Path, weights: Path, empty_database: Path) -> None:
     port = free_port()
+    shutil.copy(empty_database, tmp_path / "server.db")
     files = ("--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", tmp_path / "artifacts")
     with running("mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", 1, *files, is_read=False):
         wait_until(lambda: urlopen(f"http://127.0.0.1:{port}/health", timeout=2).status == 200, "the server is up", 180)

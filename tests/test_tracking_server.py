@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -30,9 +31,10 @@ EPOCHS = 3
     scope="module",
     params=["sqlite", pytest.param("postgresql", marks=pytest.mark.skipif(bool(postgres.missing()), reason=str(postgres.missing())))],
 )
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[str]:
     """The URI of a server that keeps its runs in the database that is asked for."""
     folder, port = tmp_path_factory.mktemp("server"), free_port()
+    shutil.copy(empty_database, folder / "mlflow.db")
     with ExitStack() as stack:
         database = f"sqlite:///{folder}/mlflow.db"
         if request.param == "postgresql":

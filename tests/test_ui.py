@@ -166,9 +166,10 @@ def test_a_browser_finds_filters_and_opens_the_runs(store: Store, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_an_open_address_is_warned_of_and_a_folder_may_have_any_name(tmp_path: Path) -> None:
+def test_an_open_address_is_warned_of_and_a_folder_may_have_any_name(tmp_path: Path, empty_database: Path) -> None:
     folder = tmp_path / "my%20project"
     folder.mkdir()
+    shutil.copy(empty_database, folder / "mlflow.db")
     import_records(tracking_store(folder), [make_record(seeds=(0,), experiment="tsslbp")])
     port = free_port()
     with running("stages.ui", "--params", params_in(folder), "--port", port, "--host", "0.0.0.0") as server:

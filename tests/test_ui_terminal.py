@@ -1,5 +1,6 @@
 """How `make ui` ends where its terminal is closed: with all its processes, or not at all."""
 
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ def is_nohup(request: pytest.FixtureRequest) -> Iterator[bool]:
     signal.signal(signal.SIGHUP, before)
 
 
-def test_a_closed_terminal_ends_all_its_processes_unless_nohup_keeps_them(is_nohup: bool, tmp_path: Path) -> None:
+def test_a_closed_terminal_ends_all_its_processes_unless_nohup_keeps_them(is_nohup: bool, tmp_path: Path, empty_database: Path) -> None:
+    if is_nohup:  # the other time it makes its database
+        shutil.copy(empty_database, tmp_path / "mlflow.db")
     port = free_port()
     with running("stages.ui", "--params", params_in(tmp_path), "--port", port) as server:
         assert server.stdout is not None
