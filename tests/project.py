@@ -15,12 +15,17 @@ ROOT = Path(__file__).parent.parent
 MODEL = "digits-mlp"
 
 
-def small_settings(epochs: int = 3, models: Iterable[str] = (MODEL,), architecture: str = "60") -> str:
-    """The quickstart's settings, with these models alone: all of them MODEL, with a smaller network and fewer epochs."""
+def small_settings(epochs: int = 3, models: Iterable[str] = (MODEL,), architecture: str = "60", events: bool = True) -> str:
+    """The quickstart's settings, with these models alone: all of them MODEL, with a smaller network and fewer epochs.
+
+    Without events, there is no dataset but the one that MODEL needs: `dvc repro` would process the other one, too.
+    """
     text = (ROOT / "quickstart/params.yaml").read_text()
     section = text[text.index(f"  {MODEL}:") : text.index("  digits-cnn:")]
     sections = [section.replace(f"  {MODEL}:", f"  {model}:") for model in models]
     text = text[: text.index("models:\n")] + "models:\n" + "".join(sections) + text[text.index("published:") :]
+    if not events:
+        text = text[: text.index("  ndigits:\n")]
     text = text.replace("parallel: auto", "parallel: 1")  # no worker processes where a test is not about them
     return re.sub(r"epochs: \d+", f"epochs: {epochs}", text).replace("architecture: 400-400", f"architecture: {architecture}")
 

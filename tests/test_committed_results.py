@@ -27,7 +27,7 @@ COMMANDS = {
 def committed(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Copy:
     """A project whose pipeline has run and whose results are in git."""
     project = Copy(tmp_path_factory.mktemp("committed") / "project", empty_database)
-    (project.folder / "quickstart/params.yaml").write_text(small_settings(25))
+    (project.folder / "quickstart/params.yaml").write_text(small_settings(25, events=False))
     project.run("dvc", "repro", "quickstart/dvc.yaml")
     project.run("git", "add", "--all")
     project.run("git", "add", "--force", "quickstart/reports")  # git ignores those of the quickstart; here they stand for what is committed
