@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision.transforms import functional
 
 from tests.data_builders import event_dataset, image_dataset, make_model, prepared, write_images, write_recordings
 from tsslbp.data.events import bin_events, stabilize
@@ -24,9 +23,16 @@ def events(tmp_path_factory):
     return prepared(tmp_path_factory.mktemp("events"), event_dataset(), write_recordings)
 
 
+def torchvision():
+    """What it does to images. Its import takes seconds, and every process of pytest imports this file, also where it runs none of it."""
+    from torchvision.transforms import functional
+
+    return functional
+
+
 def normalised(image, mean, std):
     """What torchvision makes of a (C, H, W) image of bytes."""
-    return functional.normalize(torch.from_numpy(image).float().div(255), mean, std)
+    return torchvision().normalize(torch.from_numpy(image).float().div(255), mean, std)
 
 
 def joined(batches, axis=0):
@@ -89,6 +95,7 @@ def coloured():
 
 def crops(image):
     """Every crop that 4 pixels of black allow, plain and mirrored, as torchvision makes them: bytes -> (down, right, mirrored)."""
+    functional = torchvision()
     padded = functional.pad(torch.from_numpy(image), [4, 4, 4, 4])
     moves = [(top, left, mirrored) for top in range(9) for left in range(9) for mirrored in (False, True)]
     found = [functional.crop(padded, top, left, *image.shape[1:]) for top, left, _ in moves]
@@ -121,7 +128,7 @@ def test_augmentation_is_the_sample_s_own_and_for_training_alone(coloured):
 
 def turned(image, degrees):
     """What torchvision makes of a (C, H, W) image of bytes that is turned, nearest neighbor."""
-    return np.stack([np.array(functional.rotate(Image.fromarray(channel), degrees)) for channel in image])
+    return np.stack([np.array(torchvision().rotate(Image.fromarray(channel), degrees)) for channel in image])
 
 
 def test_a_quarter_turn_loses_nothing_and_a_turn_is_torchvision_s(coloured):
