@@ -75,7 +75,7 @@ def test_a_seed_whose_workers_end_again_and_again_is_given_up_and_the_others_end
 def test_a_worker_that_finds_other_code_is_refused(model, tmp_path):
     jobs = [replace(job, code="0" * 32) for job in jobs_of(model)]
     with pytest.raises(EngineError, match=r"was edited while it trained: training began with 000000000000, a worker .* finds"):
-        list(train(local_engine(tmp_path, 2), model, jobs))
+        list(train(local_engine(tmp_path, 2, cores=1), model, jobs))
     assert children() == []
 
 
@@ -83,7 +83,7 @@ def test_a_worker_that_finds_other_code_is_refused(model, tmp_path):
 def test_a_worker_that_finds_other_data_is_refused(model, tmp_path):
     jobs = [replace(job, data_id=("0", "1")) for job in jobs_of(model)]
     with pytest.raises(EngineError, match="processed anew since training began"):
-        list(train(local_engine(tmp_path, 2), model, jobs))
+        list(train(local_engine(tmp_path, 2, cores=1), model, jobs))
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_a_damaged_checkpoint_is_named_and_kept(model, tmp_path):
     job.checkpoint.parent.mkdir(parents=True)
     job.checkpoint.write_bytes(b"nothing")
     with pytest.raises(EngineError, match=r"seed-0.pt: is damaged"):
-        list(train(local_engine(tmp_path, 2), model, jobs_of(model)))
+        list(train(local_engine(tmp_path, 2, cores=1), model, jobs_of(model)))
     with pytest.raises(CheckpointError, match=r"seed-0.pt: is damaged"):
         list(train(local_engine(tmp_path, 1), model, jobs_of(model)))
     assert job.checkpoint.read_bytes() == b"nothing"
@@ -115,7 +115,7 @@ def test_an_error_of_ours_in_a_worker_arrives_with_its_traceback(model, tmp_path
     code = code_meaning(model.model.loss.kind, "cuda:99")
     jobs = [replace(job, code=code, task=replace(job.task, device="cuda:99")) for job in jobs_of(model)]
     with pytest.raises(RuntimeError, match=r"(?s)in a worker, seed \d:.*Traceback.*device_name"):
-        list(train(local_engine(tmp_path, 2), model, jobs))
+        list(train(local_engine(tmp_path, 2, cores=1), model, jobs))
 
 
 @pytest.mark.slow

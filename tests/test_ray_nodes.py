@@ -139,6 +139,6 @@ def test_who_stops_listening_ends_the_workers(model, engine, nodes):
 
 def test_an_error_of_ours_in_a_worker_arrives_with_its_traceback(model, engine):
     code = code_meaning(model.model.loss.kind, "cuda:99")
-    jobs = [replace(job, code=code, task=replace(job.task, device="cuda:99")) for job in jobs_of(model)]
+    jobs = [replace(job, code=code, task=replace(job.task, device="cuda:99")) for job in jobs_of(model, (0,))]
     with pytest.raises((RuntimeError, EngineError), match=r"(?s)in a worker, seed \d:.*Traceback"):
         list(train(engine[0], model, jobs))
