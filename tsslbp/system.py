@@ -1,17 +1,22 @@
-"""What the machine offers and how a process uses it: the allocator, compiled code, the device. It decides no bits."""
+"""What the machine offers and how a process uses it: the allocator, compiled code, the device. It decides no bits.
+
+PyTorch is imported by the functions that need it: simulating recordings does without, and begins two seconds earlier.
+"""
 
 import ctypes
 import functools
 import sys
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from numba import njit
 
 from tsslbp.limits import usable_cores, usable_memory
 from tsslbp.settings import SettingsError
+
+if TYPE_CHECKING:
+    import torch
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
 _TOP_PAD = 2**28
@@ -59,12 +64,14 @@ def compiled(cache: bool = False, parallel: bool = False) -> Callable[[Any], Any
     return decorate
 
 
-def pick_device(wanted: str) -> torch.device:
+def pick_device(wanted: str) -> "torch.device":
     """The device that the settings name; "auto" is the GPU where there is one.
 
     Raises:
         SettingsError: a CUDA device is asked for that is not there.
     """
+    import torch
+
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(wanted)
@@ -73,15 +80,19 @@ def pick_device(wanted: str) -> torch.device:
     return device
 
 
-def memory_of(device: torch.device) -> int:
+def memory_of(device: "torch.device") -> int:
     """Bytes of memory that a device has; of a CPU those that this process may use."""
     if device.type == "cuda":
+        import torch
+
         return torch.cuda.get_device_properties(device).total_memory
     return usable_memory()
 
 
 def onednn_takes(precision: str) -> bool:
     """Whether oneDNN has dense products in this precision on this processor: those in bf16 need AVX-512, or instructions that came later."""
+    import torch
+
     return precision != "bf16" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
