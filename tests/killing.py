@@ -23,7 +23,6 @@ WARM = (
     "matplotlib.backends.backend_agg",
     "stages.common",
     "stages.display",
-    "stages.display",
     "tsslbp.data.simulation",
     "tsslbp.data.preprocessing",
     "tsslbp.report.write",
@@ -32,6 +31,7 @@ WARM = (
     "tsslbp.tracking",
     "mlflow",
     "mlflow.store.tracking.sqlalchemy_store",
+    "tests.warm",
 )
 """What the server imports: all that a stage needs. A module that is missing here only costs time."""
 
