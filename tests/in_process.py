@@ -24,6 +24,11 @@ def train(folder: Path, model: str, *arguments: str) -> int:
     return run_stage(folder, "fit", *arguments, "--model", model) or run_stage(folder, "train", *arguments, "--model", model)
 
 
+def printed_by_training(folder: Path, model: str) -> str:
+    """Train a model and publish what it came to, both well; returns all that was printed."""
+    return printed_by(folder, "fit", "--model", model) + printed_by(folder, "train", "--model", model)
+
+
 def printed_by(folder: Path, stage: str, *arguments: str, code: int = 0) -> str:
     """Run a stage that ends with this exit code; returns all that it printed."""
     printed = io.StringIO()

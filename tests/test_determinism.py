@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from tests.in_process import run_stage
+from tests.in_process import printed_by, run_stage
 from tests.project import MODEL, ROOT, Project
 from tsslbp.data.images import Split
 from tsslbp.method.batches import ImageBatches
@@ -62,7 +62,8 @@ def test_workers_and_cold_or_warm_caches_change_no_bit(tmp_path, empty_database,
             project.run("download", "--dataset", dataset)
             project.run("preprocess", "--dataset", dataset)
         for model in ("digits-mlp", "events"):
-            project.train(model)
+            project.run("fit", "--model", model)
+            printed_by(project.folder, "train", "--model", model)
         found.append(checksums(project))
     assert found[0] == found[1]
     assert {"checkpoints/events/seed-3-final.safetensors", "data/processed/ndigits/train/cells.npy"} <= set(found[0])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import tsslbp
-from tests.in_process import run_stage
+from tests.in_process import printed_by_training, run_stage
 from tests.project import MODEL, ROOT, Project
 from tsslbp.data.digits import make_digits
 from tsslbp.method.batches import ImageBatches
@@ -57,7 +57,7 @@ def project(tmp_path_factory, empty_database) -> Path:
     project.change("architecture: 60", "architecture: 6C5-P2-8C5-P2-40")
     project.change("seeds: [0, 1]", "seeds: [0]")
     project.prepare()
-    project.train()
+    printed_by_training(project.folder, MODEL)
     return project.folder
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages.output import Output, unfailing_output
+from tests.in_process import printed_by
 from tests.project import MODEL, ROOT, Project
 
 STAGE = """
@@ -94,7 +95,7 @@ def test_a_training_goes_on_without_a_reader(tmp_path: Path, empty_database: Pat
     done = shell(project, f"{sys.executable} -m stages.fit --model {MODEL} {reader}", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    project.run("train", "--model", MODEL)
+    printed_by(project.folder, "train", "--model", MODEL)
     assert len(project.results()) == 7  # record, history, metrics and two weights of each of two seeds
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.in_process import printed_by, printed_by_training, train
 from tests.killing import processes_of, wait_for_their_end
 from tests.project import MODEL, Project
 from tests.remains import is_partial
@@ -37,13 +38,24 @@ def project_with(folder: Path, database: Path, parallel: int | str, data: Path |
 def undisturbed(tmp_path_factory, empty_database):
     """A project whose seeds were trained one after the other in the stage's own process."""
     project = project_with(tmp_path_factory.mktemp("whole") / "project", empty_database, 1)
-    project.output = project.train()
+    printed_by_training(project.folder, MODEL)
     return project
 
 
 @pytest.fixture
 def project(undisturbed, tmp_path, empty_database):
     return project_with(tmp_path / "project", empty_database, 2, undisturbed.folder / "data")
+
+
+@pytest.fixture
+def go_on(project, capfd):
+    """Training the project to its end, in this process; what its workers say is heard, too."""
+
+    def to_the_end():
+        assert train(project.folder, MODEL) == 0
+        assert "Traceback" not in capfd.readouterr().err
+
+    return to_the_end
 
 
 def workers_of(folder: Path) -> list[int]:
@@ -81,12 +93,12 @@ def test_two_at_a_time_leave_what_one_after_the_other_leaves(project, undisturbe
     assert len(workers_of(project.folder)) == 2
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, (out, err)
-    project.run("train", "--model", MODEL)
+    printed_by(project.folder, "train", "--model", MODEL)
     assert project.results() == undisturbed.results()
     wait_for_their_end(project.folder, AT_ONCE)
 
 
-def test_ctrl_c_ends_all_with_one_message(project, undisturbed):
+def test_ctrl_c_ends_all_with_one_message(project, undisturbed, go_on):
     process = project.start("fit", "--model", MODEL)
     wait_for(process, f"epoch 2/{EPOCHS}")
     for pid in [process.pid, *workers_of(project.folder)]:  # a terminal sends it to all
@@ -97,17 +109,17 @@ def test_ctrl_c_ends_all_with_one_message(project, undisturbed):
     crowded = [f"warning: {MODEL}: 2 seeds x 1 thread on 1 core: more than there are is slower than as many"]
     assert said == [*crowded * (usable_cores() == 1), "python -m stages.fit: interrupted; the same command goes on from here"]
     assert workers_of(project.folder) == []
-    project.train()
+    go_on()
     assert project.results() == undisturbed.results()
 
 
-def test_workers_end_with_a_killed_driver_and_its_lock_is_free(project, undisturbed):
+def test_workers_end_with_a_killed_driver_and_its_lock_is_free(project, undisturbed, go_on):
     process = project.start("fit", "--model", MODEL)
     wait_for(process, f"seed 0 epoch 2/{EPOCHS}", f"seed 1 epoch 2/{EPOCHS}")
     process.kill()
     process.wait()
     wait_for_their_end(project.folder, AT_ONCE)
-    project.train()
+    go_on()
     assert project.results() == undisturbed.results()
 
 
@@ -120,7 +132,7 @@ def test_a_killed_worker_is_named_and_costs_no_result(project, undisturbed):
     assert process.returncode == 0, err
     assert f"warning: {MODEL}: the worker of seed " in err
     assert f"(process {victim}) was killed by signal 9 (SIGKILL); the seed goes on from its last complete epoch" in err
-    project.run("train", "--model", MODEL)
+    printed_by(project.folder, "train", "--model", MODEL)
     assert project.results() == undisturbed.results()
 
 

@@ -9,7 +9,7 @@ import torch
 from stages import published_weights
 from stages.common import weights_of
 from stages.published_weights import publish_weights, remote_advice
-from tests.in_process import run_stage
+from tests.in_process import printed_by_training, run_stage
 from tests.project import MODEL, Project
 from tsslbp.settings import load_settings
 from tsslbp.storage.checkpoints import load_weights, save_weights
@@ -25,7 +25,7 @@ def trained(tmp_path_factory, empty_database):
     project = Project(tmp_path_factory.mktemp("verify") / "project", empty_database)
     project.change("published: {}", PUBLISHED)
     project.prepare()
-    project.output = project.train()
+    project.output = printed_by_training(project.folder, MODEL)
     return project
 
 
