@@ -30,25 +30,27 @@ def is_generated(path: Path) -> bool:
     return path.parts[1].startswith(("results.", "ablation.csv", "confusion.csv", "figures"))
 
 
-@pytest.fixture
-def clone(tmp_path: Path, empty_database: Path) -> Path:
-    """What git has of settings and records, with records that nobody measured in place of those there are."""
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """What git has of settings and records, with records that nobody measured in place of those there are; and their report."""
+    clone = tmp_path_factory.mktemp("reported")
     for path in tracked("params.yaml", "studies"):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / path, tmp_path / path)
+        (clone / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, clone / path)
     base, studies = settings(), study_settings()
-    write_record(tmp_path / "reports/runs/fashion-mlp", *make_run(base, "fashion-mlp", seeds=(0, 1), epochs=12, plateau=89.4))
+    write_record(clone / "reports/runs/fashion-mlp", *make_run(base, "fashion-mlp", seeds=(0, 1), epochs=12, plateau=89.4))
     write_record(
-        tmp_path / "reports/studies/recipes/runs/fashion-mlp-2020-10", *make_run(studies["recipes"], "fashion-mlp-2020-10", seeds=(0, 1))
+        clone / "reports/studies/recipes/runs/fashion-mlp-2020-10", *make_run(studies["recipes"], "fashion-mlp-2020-10", seeds=(0, 1))
     )
     for key in ("fashion-mlp-2021-03", "fashion-mlp-surrogate"):
-        write_record(tmp_path / "reports/studies/ablation/runs" / key, *make_run(studies["ablation"], key, seeds=(0, 1)))
+        write_record(clone / "reports/studies/ablation/runs" / key, *make_run(studies["ablation"], key, seeds=(0, 1)))
     events = np.zeros(9, dtype=[("x", "i2"), ("y", "i2"), ("p", "u1"), ("t", "i4")])
     events["t"] = np.arange(9) * 9000
     spikes = {"1: out": np.eye(9, dtype=bool)}
-    save_raster(tmp_path / "reports" / FILE_NAME, Raster(events, stabilize(events), bin_events(events, 9), spikes, 3000, "Made up."))
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    return tmp_path
+    save_raster(clone / "reports" / FILE_NAME, Raster(events, stabilize(events), bin_events(events, 9), spikes, 3000, "Made up."))
+    shutil.copy(empty_database, clone / "mlflow.db")
+    assert run_stage(clone, "report") == 0
+    return clone
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -56,12 +58,11 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_a_clone_makes_every_file_again(clone: Path, tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> None:
-    assert run_stage(clone, "report") == 0
-    first = files(clone / "reports")
+def test_a_clone_makes_every_file_again(reported: Path, tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> None:
+    first = files(reported / "reports")
     other = tmp_path_factory.mktemp("clone") / "of another name"
     shutil.copytree(
-        clone, other, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", "results.*", "ablation.csv", "confusion.csv", "figures")
+        reported, other, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", "results.*", "ablation.csv", "confusion.csv", "figures")
     )
     shutil.copy(empty_database, other / "mlflow.db")
     assert run_stage(other, "report") == 0
@@ -82,16 +83,15 @@ def test_a_clone_makes_every_file_again(clone: Path, tmp_path_factory: pytest.Te
 
 
 @pytest.mark.slow
-def test_mlflow_has_the_runs_of_the_studies_in_experiments_of_their_own(clone: Path) -> None:
+def test_mlflow_has_the_runs_of_the_studies_in_experiments_of_their_own(reported: Path) -> None:
     from tests.tracking_helpers import active_runs
     from tsslbp.tracking import tracking_store
 
-    assert run_stage(clone, "report") == 0
-    store = tracking_store(clone)
+    store = tracking_store(reported)
     assert set(active_runs(store, "tsslbp")) == {f"fashion-mlp, 12 epochs{seed}" for seed in ("", " seed 0", " seed 1")}
     assert "fashion-mlp-2020-10, 12 epochs seed 1" in active_runs(store, "tsslbp-recipes")
     assert "fashion-mlp-surrogate, 12 epochs seed 0" in active_runs(store, "tsslbp-ablation")
-    assert not list(clone.glob("studies/**/mlflow.db"))
+    assert not list(reported.glob("studies/**/mlflow.db"))
 
 
 def test_the_committed_report_is_the_one_that_the_committed_records_give(tmp_path: Path) -> None:
