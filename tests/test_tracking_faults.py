@@ -165,6 +165,7 @@ def test_a_damaged_database_costs_no_epoch_and_is_written_anew(project, trained)
 
 def test_a_database_that_stays_locked_costs_no_epoch_and_the_report_completes_it(project, trained, monkeypatch, capsys):
     monkeypatch.setattr("tsslbp.tracking.LiveLog", partial(LiveLog, exit_seconds=60.0))
+    monkeypatch.setattr("tsslbp.tracking.store.DATABASE_SECONDS", 2.0)
     with closing(sqlite3.connect(project.folder / "mlflow.db", isolation_level=None)) as other_program:
         other_program.execute("BEGIN EXCLUSIVE")
         assert train(project.folder, MODEL) == 0

@@ -31,6 +31,8 @@ CHECKOUT = "tsslbp.checkout"
 """Tag of a run: the id of the checkout that logged it."""
 LOCK_SECONDS = 120.0
 """How long to wait for another process; the slowest thing done under the lock, creating a database, takes about ten."""
+DATABASE_SECONDS = 20.0
+"""How long to wait for another program that holds the database itself."""
 
 
 @dataclass(frozen=True)
@@ -173,13 +175,13 @@ def _configure() -> None:
 
 def _check_database(database: Path) -> None:
     """Open the file as SQLite does: MLflow tries a file that cannot be opened again and again for two minutes."""
-    with closing(sqlite3.connect(database, timeout=20)) as connection:
+    with closing(sqlite3.connect(database, timeout=DATABASE_SECONDS)) as connection:
         connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone()
 
 
 def _follow_move(database: Path, artifacts: str) -> None:
     """Rewrite artifact locations of a database whose folder was moved or copied: MLflow stores them as absolute paths."""
-    with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
+    with closing(sqlite3.connect(database, timeout=DATABASE_SECONDS)) as connection, connection:
         if not connection.execute("SELECT name FROM sqlite_master WHERE name = 'experiments'").fetchone():
             return  # an empty file: MLflow fills it
         found = connection.execute(
