@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from stages.plan import stage_name
+from tests.in_process import run_stage
 from tests.project import MODEL, ROOT, small_settings
 from tests.test_pipeline import BEING_WRITTEN
 from tsslbp.storage.record_files import read_record
@@ -128,12 +129,21 @@ def test_the_report_asks_for_no_training_of_the_studies(copy: Copy) -> None:
     assert "studies/" not in copy.run("dvc", "dag", "--mermaid", "report")
 
 
-def test_the_plan_measures_what_is_left_to_do_of_a_study(copy: Copy) -> None:
+def test_the_plan_measures_what_is_left_to_do_of_a_study(
+    copy: Copy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(copy.folder / ".site"))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+
+    def plan(*arguments: str) -> str:
+        assert run_stage(copy.folder, "plan", "--seconds", "0.01", *arguments) == 0
+        return capsys.readouterr().out
+
     for arguments in ((), ("--params", "studies/recipes/params.yaml")):
-        out = copy.run(sys.executable, "-m", "stages.plan", "--seconds", "0.01", *arguments)
+        out = plan(*arguments)
         assert (MODEL in out) == (not arguments)
         assert "once" not in out
     copy.change("studies/recipes/params.yaml", "epochs: 2", "epochs: 3")
-    out = copy.run(sys.executable, "-m", "stages.plan", "--seconds", "0.01")
+    out = plan()
     assert MODEL in out and re.search(r"recipes:\s+once", out)
     copy.change("studies/recipes/params.yaml", "epochs: 3", "epochs: 2")
