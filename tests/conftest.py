@@ -15,7 +15,7 @@ if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: test_neuron_gpu.py runs on any device
 
 from tests import engine_helpers, report_builders
-from tests.project import ROOT
+from tests.project import ROOT, Project
 from tsslbp.engines import EpochDone, Finished, Started
 from tsslbp.experiment import ModelRun
 from tsslbp.figures.canvas import Picture
@@ -103,6 +103,22 @@ def in_git(tmp_path_factory: pytest.TempPathFactory) -> None:
     for command in (["init", "--quiet"], [*who, "commit", "--quiet", "--allow-empty", "--message", "empty"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
     os.environ["GIT_DISCOVERY_ACROSS_FILESYSTEM"] = "1"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Project:
+    """A project with its data, in which nothing was trained."""
+    project = Project(tmp_path_factory.mktemp("prepared") / "project", empty_database)
+    project.prepare()
+    return project
+
+
+@pytest.fixture
+def project(prepared: Project, tmp_path: Path) -> Project:
+    """A copy of it for each test."""
+    copy = Project(tmp_path / "project")
+    shutil.copytree(prepared.folder, copy.folder, dirs_exist_ok=True)
+    return copy
 
 
 # What the tests of all engines share.

@@ -1,35 +1,17 @@
 """Stage `fit` while others edit and remove files: what it trains with is what its digest says, and what its record names is there."""
 
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 from stages import seeds
-from tests.in_process import prepare, printed_by
-from tests.project import MODEL, ROOT, Project
-from tests.row_parts import EPOCHS
+from tests.in_process import printed_by
+from tests.project import MODEL, ROOT
 from tsslbp.storage.files import checksum
 from tsslbp.storage.record_files import FINISHED, read_record
 
 LOSS = "tsslbp.method.losses.kernel"
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory, empty_database):
-    """A project with its data, in which nothing was trained."""
-    project = Project(tmp_path_factory.mktemp("prepared") / "project", empty_database, EPOCHS)
-    prepare(project.folder)
-    return project
-
-
-@pytest.fixture
-def project(prepared, tmp_path):
-    """A copy of it for each test."""
-    copy = Project(tmp_path / "project")
-    shutil.copytree(prepared.folder, copy.folder, dirs_exist_ok=True)
-    return copy
 
 
 def said(program):

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from stages.seeds import _Driver
-from tests.in_process import prepare, printed_by
+from tests.in_process import printed_by
 from tests.project import MODEL, Project
 from tests.record_builders import make_provenance
 from tests.row_parts import EPOCHS, RUNS, fit, record_so_far
@@ -71,18 +71,10 @@ def test_a_seed_that_an_engine_gives_to_another_machine_is_noted_on_the_drivers_
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory, empty_database):
-    """A project with its data, in which nothing was trained."""
+    """A project with its data, of more epochs than others have."""
     project = Project(tmp_path_factory.mktemp("prepared") / "project", empty_database, EPOCHS)
-    prepare(project.folder)
+    project.prepare()
     return project
-
-
-@pytest.fixture
-def project(prepared, tmp_path):
-    """A copy of it for each test."""
-    copy = Project(tmp_path / "project")
-    shutil.copytree(prepared.folder, copy.folder, dirs_exist_ok=True)
-    return copy
 
 
 def work_on(monkeypatch, processor):

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tests import in_process
-from tests.in_process import prepare, run_stage
+from tests.in_process import run_stage
 from tests.poison import poison
 from tests.project import MODEL, Project, results
 from tests.tracking_helpers import active_runs, history
@@ -17,22 +17,6 @@ from tsslbp.tracking import tracking_store
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 EXPERIMENT = "tsslbp-quickstart"
 RATES = r"firing rates of the layers: [01]\.\d{4}, [01]\.\d{4}"
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory, empty_database):
-    """A project with its data, in which nothing was trained."""
-    project = Project(tmp_path_factory.mktemp("prepared") / "project", empty_database)
-    prepare(project.folder)
-    return project
-
-
-@pytest.fixture
-def project(prepared, tmp_path):
-    """A copy of it for each test."""
-    copy = Project(tmp_path / "project")
-    shutil.copytree(prepared.folder, copy.folder, dirs_exist_ok=True)
-    return copy
 
 
 def train(project: Project, code: int = 0) -> None:
