@@ -91,6 +91,10 @@ def test_the_page_opens_with_what_it_is_and_the_verdicts(page, mixed):
     assert "runs of 2026-01-01 to 2026-01-04 · commit" in plain_text(page[page.index('<p class="kicker"') : page.index("<h1")])
 
 
+def test_the_page_opens_with_the_seeds_that_failed(page):
+    assert "Training failed: nmnist-cnn-t30 (1 of 3 seeds)." in plain_text(page[page.index("<h1") : page.index("</header>")])
+
+
 def test_links_lead_to_paper_code_and_every_section(page):
     outline = Outline(page)
     links = [link["href"] for link in outline.of("a")]

@@ -19,24 +19,24 @@ def answer(rows: Sequence[ResultRow]) -> tuple[str, ...]:
     run = [row for row in rows if row.was_run]
     if not run:
         alone = ["The tables show the published numbers alone."] if any(map(_is_published, rows)) else []
-        return f"{extent(rows)}.", *alone, *_reservations(rows)
+        return f"{extent(rows)}.", *alone, *reservations(rows)
     missing = ", ".join(row.model for row in rows if not row.was_run and not row.failed)
     found = f"{extent(rows)}{f'; not run: {missing}' if missing else ''}."
-    return found, _agreement([row for row in run if row.follows_protocol], run), *_reservations(rows)
+    return found, _agreement([row for row in run if row.follows_protocol], run), *reservations(rows)
 
 
-def _reservations(rows: Sequence[ResultRow]) -> tuple[str, ...]:
+def reservations(rows: Sequence[ResultRow]) -> tuple[str, ...]:
     """What a table without a column of notes would keep to itself: training that failed, and numbers of other settings or code."""
     failed = ", ".join(f"{row.model} ({row.failed})" for row in rows if row.failed)
     others = ", ".join(row.model for row in rows if row.was_run and row.has_other_settings)
     return (
         *([f"Training failed: {failed}."] if failed else []),
         *([f"Of {OTHER_SETTINGS}: {others}."] if others else []),
-        *older(rows),
+        *_older(rows),
     )
 
 
-def older(rows: Sequence[ResultRow]) -> tuple[str, ...]:
+def _older(rows: Sequence[ResultRow]) -> tuple[str, ...]:
     """A sentence on the rows that an older state of the method's code gave; none where there are none, or where nobody compared."""
     names = [row.model for row in rows if row.was_run and row.origin.is_present_code is False]
     return (f"The method's code has changed since these were run: {', '.join(names)}.",) if names else ()

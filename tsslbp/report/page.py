@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 
 from tsslbp.figures.canvas import Picture
-from tsslbp.report.answers import WHAT, older, opening, run_commits, run_dates, verdict_groups
+from tsslbp.report.answers import WHAT, opening, reservations, run_commits, run_dates, verdict_groups
 from tsslbp.report.document import sections
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.studies.findings import NO_STUDIES, Studies
@@ -37,7 +37,7 @@ def results_page(
             experiment=experiment,
             what=WHAT,
             opening=opening(rows),
-            older=older(rows),
+            reservations=reservations(rows),
             verdicts=[(verdict_cell(group[0]), [row.model for row in group]) for group in verdict_groups(rows)],
             dates=run_dates(rows),
             commits=run_commits(rows),
