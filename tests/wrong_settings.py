@@ -38,10 +38,6 @@ WRONG: dict[str, tuple[Change, str]] = {
         r"models\.mnist-cnn: loss\.desired_count is 0, but undesired_count is 3; give the first the larger count",
     ),
     "two equal counts": (model(loss={"kind": "count", "desired_count": 3, "undesired_count": 3}), r"is 3, but undesired_count is 3;"),
-    "a count above the steps": (
-        model(loss={"kind": "count", "desired_count": 50, "undesired_count": 1}),
-        r"models\.mnist-cnn: loss\.desired_count is 50, but time_steps is 5; a neuron spikes at most once in a step",
-    ),
     "unknown in a loss": (
         lambda raw: raw["models"]["mnist-cnn"]["loss"].update(desired=3),
         r"models\.mnist-cnn\.loss\.desired: unknown setting; allowed here: desired_train, kind",
