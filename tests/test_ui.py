@@ -18,7 +18,7 @@ import pytest
 from stages.common import run
 from stages.ui import Address, _wait_until_up, main, make_parser
 from tests.faulty_server import serving
-from tests.record_builders import make_record
+from tests.record_builders import make_record, of_weights
 from tests.servers import ROOT, free_port, running, wait_until
 from tsslbp.storage.records import ModelRecord, Provenance
 from tsslbp.tracking import ModelContext, Store, import_records, tracking_store
@@ -118,7 +118,8 @@ def test_an_address_says_who_can_reach_it(host: str, is_loopback: bool, url: str
 
 
 def models() -> list[tuple[ModelRecord, Provenance]]:
-    return [make_record(seeds=(0, 1), epochs=8, model=model, experiment="tsslbp") for model in ("digits-mlp", "digits-cnn")]
+    made = (make_record(seeds=(0, 1), epochs=8, model=model, experiment="tsslbp") for model in ("digits-mlp", "digits-cnn"))
+    return [(of_weights(record, b"weights"), provenance) for record, provenance in made]
 
 
 @contextmanager
