@@ -11,11 +11,13 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-if not torch.cuda.is_available():
-    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: test_neuron_gpu.py runs on any device
+from tests.support.paths import ROOT
 
-from tests import engine_helpers, report_builders
-from tests.project import ROOT, Project
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: method/test_neuron_gpu.py runs on any device
+
+from tests.support import engine_helpers, report_builders
+from tests.support.project import Project
 from tsslbp.engines import EpochDone, Finished, Started
 from tsslbp.experiment import ModelRun
 from tsslbp.figures.canvas import Picture
@@ -27,7 +29,7 @@ from tsslbp.tracking import Store, prepare, tracking_store
 # A deadline of 200 ms for an example is Hypothesis' own; a busy machine stops a process for longer.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
-# How many inputs each reader of test_fuzzing.py gets: in `make test`, and in `make test-exhaustive`.
+# How many inputs each reader of fuzzing/ gets: in `make test`, and in `make test-exhaustive`.
 settings.register_profile("quick", max_examples=45, deadline=None, suppress_health_check=list(HealthCheck))
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=900)
 

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from threading import BrokenBarrierError
 from unittest.mock import MagicMock
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.paths import ROOT
 from tsslbp import costs
 from tsslbp.costs import measure, memory_estimate
 from tsslbp.method.batches import Batches, Splits
@@ -18,8 +18,6 @@ from tsslbp.method.numerics import prepare_numerics
 from tsslbp.seed_training import SeedTask, train_seed
 from tsslbp.settings import load_settings
 from tsslbp.storage.checkpoints import pack_state
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_hours_follow_from_the_measured_rates():

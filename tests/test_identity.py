@@ -1,18 +1,16 @@
 """What a run is called: equal for as long as nothing that decides its weights changes. A name that changes here makes all that was trained
 look as if it had never run, so every difference that these tests find is either a slip, or the reason to train everything again."""
 
-from pathlib import Path
-
 import pytest
 import torch
 import yaml
 
+from tests.support.paths import ROOT
 from tsslbp.experiment import ModelRun
 from tsslbp.settings import Settings
 from tsslbp.storage.files import digest
 from tsslbp.storage.records import DataRecord
 
-ROOT = Path(__file__).parent.parent
 SETTINGS = {
     "mnist-cnn": "a2915c30833e3369dbff92a4e15b3f08",
     "nmnist-cnn-t100": "639d541cb5fb0344edd462de0a5fda75",

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.in_process import train
-from tests.project import MODEL, Project
+from tests.support.in_process import train
+from tests.support.project import MODEL, Project
 from tsslbp.memory import check_memory, needed_memory
 from tsslbp.method.build import build_network
 from tsslbp.settings import Settings, SettingsError

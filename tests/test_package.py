@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 import tsslbp
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 MODULES = {"pillow": "PIL", "pyyaml": "yaml", "ruamel-yaml": "ruamel", "scikit-learn": "sklearn"}

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.killing import processes_of, wait_for_their_end
-from tests.project import ROOT
+from tests.support.killing import processes_of, wait_for_their_end
+from tests.support.paths import ROOT
 
 PATIENCE = 60
 """Seconds for what takes a fraction of one, on a busy machine."""

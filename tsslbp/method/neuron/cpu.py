@@ -1,6 +1,6 @@
 """The bridge from tensors to the compiled kernels: memory layouts, dtypes and thread counts, no arithmetic.
 
-Same functions as in `reference.py`, same numbers (tests/test_neuron_cpu.py), for tensors on the CPU.
+Same functions as in `reference.py`, same numbers (tests/method/test_neuron_cpu.py), for tensors on the CPU.
 """
 
 import math

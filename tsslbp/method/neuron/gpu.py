@@ -1,6 +1,6 @@
 """The bridge from tensors on a GPU to the Triton kernels: what `cpu.py` is for the CPU.
 
-Same functions as in `reference.py`, same numbers (tests/test_neuron_gpu.py, which needs no GPU). Pooling stays in PyTorch.
+Same functions as in `reference.py`, same numbers (tests/method/test_neuron_gpu.py, which needs no GPU). Pooling stays in PyTorch.
 Triton is imported where a kernel is launched: a machine without a GPU need not have it.
 """
 

@@ -1,0 +1,54 @@
+"""Any bytes at all, thrown at everything that reads a file or a server: a result or the reader's own error, nothing else, and no code run.
+
+`make test` throws 600 inputs (45 at each of 14 readers), `make test-exhaustive` 12,000 (900 at each); the profiles "quick" and "thorough" in conftest.py say how many each reader gets.
+"""
+
+import pickle
+
+import pytest
+from hypothesis import settings
+
+from tests.fuzzing.data import DATA_TARGETS
+from tests.fuzzing.fire import CodeRan, code_ran, fire
+from tests.fuzzing.settings import SETTINGS_TARGETS
+from tests.fuzzing.state import state_targets
+
+PROMISED = {"quick": 600, "thorough": 12_000}
+TARGETS = (*DATA_TARGETS, *SETTINGS_TARGETS, "array", "checkpoint", "weights")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # zipfile and numpy warn of what they are about to refuse
+
+
+@pytest.mark.parametrize("profile", ["quick", pytest.param("thorough", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("name", TARGETS)
+def test_any_input_gives_a_result_or_the_readers_own_error(name, profile, tmp_path):
+    target = (DATA_TARGETS | SETTINGS_TARGETS | state_targets(tmp_path))[name]
+    seen = fire(target, settings.get_profile(profile), tmp_path)
+    assert seen * len(TARGETS) >= PROMISED[profile]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", SETTINGS_TARGETS)
+def test_ten_thousand_settings_files_are_followed_to_where_a_stage_reads_data(name, tmp_path):
+    many = settings(settings.get_profile("thorough"), max_examples=10_000)
+    assert fire(SETTINGS_TARGETS[name], many, tmp_path) >= 10_000
+
+
+def test_every_target_is_under_fire(tmp_path):
+    assert set(TARGETS) == {*DATA_TARGETS, *SETTINGS_TARGETS, *state_targets(tmp_path)}
+
+
+def test_hostile_code_would_be_noticed():
+    with pytest.raises(CodeRan):
+        pickle.loads(b"ctests.fuzzing.fire\ncode_ran\n)R.")
+    with pytest.raises(CodeRan):
+        code_ran()
+
+
+def test_a_reader_that_breaks_its_promise_would_be_noticed(tmp_path):
+    def check(data, folder):
+        if len(data) > 30:
+            raise IndexError(len(data))
+
+    with pytest.raises(IndexError):
+        fire(DATA_TARGETS["recording"].__class__(DATA_TARGETS["recording"].inputs, check), settings.get_profile("quick"), tmp_path)

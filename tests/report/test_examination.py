@@ -1,0 +1,82 @@
+"""What is said of a row that is not as published, from curves whose answer is known."""
+
+from tests.support.report_builders import make_run
+from tsslbp.report.examination import examinations
+from tsslbp.report.rows import make_rows
+
+
+def curve(run, accuracies, fit):
+    """The same run with these test accuracies in every seed, and `fit` percent of the training data in the last epoch."""
+    record, provenance = run
+    history = tuple(
+        epoch.model_copy(update={"test_accuracy": accuracy, "train_accuracy": fit})
+        for epoch, accuracy in zip(record.seeds[0].history, accuracies, strict=True)
+    )
+    seeds = tuple(
+        seed.model_copy(
+            update={
+                "history": (*history[: seed.seed], history[seed.seed].model_copy(update={"test_accuracy": 99.0}), *history[seed.seed + 1 :])
+            }
+        )
+        for seed in record.seeds
+    )
+    return record.model_copy(update={"seeds": seeds}), provenance
+
+
+def test_epochs_and_fit_are_those_of_the_curves(base):
+    run = curve(make_run(base, "mnist-cnn", epochs=100), [*(60 * [97.0]), *(39 * [97.5]), 98.2], 99.5)
+    (said,) = examinations(make_rows(base, {"mnist-cnn": run}), {"mnist-cnn": run})
+    assert said == (
+        "mnist-cnn is lower than published by 0.50. Its seeds are best in epochs 1, 2, 3, 4, 5 of 100; the second half of the epochs "
+        "raised the mean of the bests from 99.00 to 99.00. In the last epoch 99.50 % of the training data are classified rightly."
+    )
+
+
+def test_a_late_best_shows_in_the_second_half(base):
+    run = make_run(base, "mnist-cnn", epochs=100)
+    record, provenance = run
+    seeds = tuple(
+        seed.model_copy(
+            update={"history": tuple(epoch.model_copy(update={"test_accuracy": 90 + 0.05 * epoch.epoch}) for epoch in seed.history)}
+        )
+        for seed in record.seeds
+    )
+    late = record.model_copy(update={"seeds": seeds}), provenance
+    (said,) = examinations(make_rows(base, {"mnist-cnn": late}), {"mnist-cnn": late})
+    assert (
+        "best in epochs 100, 100, 100, 100, 100 of 100; the second half of the epochs raised the mean of the bests from 92.50 to 95.00"
+        in said
+    )
+
+
+def test_one_whole_seed_is_examined_and_the_unfinished_beside_it_are_not(base):
+    whole, begun = (curve(make_run(base, "mnist-cnn", epochs=epochs), epochs * [97.5], 99.5) for epochs in (100, 15))
+    record = whole[0].model_copy(update={"seeds": (whole[0].seeds[2], *begun[0].seeds[3:])})
+    run = record, whole[1]
+    (said,) = examinations(make_rows(base, {"mnist-cnn": run}), {"mnist-cnn": run})
+    assert said == (
+        "mnist-cnn, with 1 of 5 seeds, is lower than published by 0.50. Its seed is best in epoch 3 of 100; the second half of the epochs "
+        "raised its best from 99.00 to 99.00. In the last epoch 99.50 % of the training data are classified rightly."
+    )
+
+
+def test_a_subset_is_not_examined(base):
+    run = make_run(base, "mnist-cnn", epochs=100, plateau=90, subset=("a part",))
+    assert examinations(make_rows(base, {"mnist-cnn": run}), {"mnist-cnn": run}) == ()
+
+
+def test_only_whole_rows_that_are_not_consistent_are_examined(base):
+    runs = {
+        "mnist-cnn": make_run(base, "mnist-cnn", epochs=100, plateau=99.5),
+        "fashion-mlp": make_run(base, "fashion-mlp", epochs=20, plateau=80),
+    }
+    rows = make_rows(base, runs)
+    assert {row.model: row.comparison.verdict for row in rows if row.was_run} == {"mnist-cnn": "consistent", "fashion-mlp": "lower"}
+    assert examinations(rows, runs) == ()
+
+
+def test_a_row_of_older_code_says_so(base):
+    runs = {"mnist-cnn": make_run(base, "mnist-cnn", epochs=100, plateau=99)}
+    (present,), (older,) = (examinations(make_rows(base, runs, lambda *_, now=now: now), runs) for now in (True, False))
+    said = " (measured with an older state of the method's code)"
+    assert said in older and older.replace(said, "") == present
