@@ -49,11 +49,10 @@ class JaxWorker:
         """See `Worker`."""
         self._asked.append(command)
         if self._process is None:
-            self._failure = self._wait_for_inputs()
+            self._failure = self._wait_for_inputs() or self._begin()
             if self._failure:
                 return
-            self._process = self._start()
-        assert self._process.stdin is not None
+        assert self._process is not None and self._process.stdin is not None
         with contextlib.suppress(ConnectionError):
             self._process.stdin.write(json.dumps([command, *arguments], default=asdict) + "\n")
             self._process.stdin.flush()
@@ -67,6 +66,14 @@ class JaxWorker:
         if errors.exists():
             return errors.read_text()
         return f"the process that writes its samples ended with code {self._inputs.exitcode}" if self._inputs.exitcode else ""
+
+    def _begin(self) -> str:
+        """Start the process; returns what went wrong."""
+        try:
+            self._process = self._start()
+        except OSError as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
 
     def _start(self) -> "subprocess.Popen[str]":
         folder, case, job = Path(self._folder.name), self._case, self._job

@@ -9,6 +9,7 @@ import json
 import statistics
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -103,7 +104,7 @@ def measure_row(settings: Settings, threads: int, turns: int, repeats: int, shar
         share: of the data set's samples that an epoch has.
 
     Raises:
-        ValueError: the training of a seed failed.
+        ValueError: the training of a seed failed, or its process was ended.
     """
     model, ways = settings.model(ROW_MODEL), ((min(threads, SEEDS), 1), (1, threads))
     with tempfile.TemporaryDirectory(prefix="row-") as name:
@@ -139,7 +140,10 @@ def _turn(settings: Settings, parallel: int, threads: int) -> Timed:
 def _train(settings: Settings, parallel: int, threads: int) -> float:
     """Train so many seeds at a time; returns the mean seconds of the epochs that count."""
     with ProcessPoolExecutor(1, get_context("spawn")) as driver:  # PyTorch's threads are set for a whole process
-        seconds = driver.submit(_epoch_seconds, settings, parallel, threads).result()
+        try:
+            seconds = driver.submit(_epoch_seconds, settings, parallel, threads).result()
+        except BrokenProcessPool:
+            raise ValueError(f"{ROW}: its process was ended from outside, perhaps for want of memory") from None
     return statistics.fmean(value for seed in seconds for value in seed[1:-1])
 
 

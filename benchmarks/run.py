@@ -1,5 +1,6 @@
 """A whole benchmark: case after case, then the report."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -78,10 +79,14 @@ def run(plan: Plan, folder: Path, unfinished: Path, arguments: Sequence[str], pr
         progress: takes lines for the user.
 
     Raises:
-        KeyboardInterrupt: it was interrupted; the complete cases are written.
+        ValueError: there is nothing to measure, or a folder that cannot be written.
+
+    Whatever stops it, an interrupt too, the complete cases are written first.
     """
+    for wanted in (folder, unfinished):
+        check_folder(wanted)
     choice = chosen(plan.settings, plan.cases, plan.quick)
-    groups = [*_case_groups(plan, choice.cases), *_sweep_groups(plan, choice.sweeps)]
+    groups = _with_jobs(plan, choice, progress)
     since, around = ProcessorTime.now(), conditions(plan.threads, ["benchmarks", *arguments], Path(__file__).parent.parent)
     if around.busy:
         progress.say(f"warning: load {around.load:.2f} before the start: other programs compute, too, and will spoil the numbers")
@@ -98,7 +103,7 @@ def run(plan: Plan, folder: Path, unfinished: Path, arguments: Sequence[str], pr
             measurements += found
             trials += tried
         row = _row(plan, choice, progress)
-    except KeyboardInterrupt:
+    except BaseException:  # an hour of results is not to be lost, whatever it is
         if measurements:
             write(unfinished, None, shortened=True)
         raise
@@ -107,6 +112,33 @@ def run(plan: Plan, folder: Path, unfinished: Path, arguments: Sequence[str], pr
     for m in failed:
         progress.say(f"{m.case.name}, {m.entry.title}: {m.note}")
     return not failed
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be written, before an hour is spent on what belongs there; it is not made yet.
+
+    Raises:
+        ValueError: a file is in the way, or the folder may not be written.
+    """
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ValueError(f"{folder}: cannot be a folder, since {there} is a file; name another with --output")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{folder}: {there} may not be written; name another folder with --output")
+
+
+def _with_jobs(plan: Plan, choice: Choice, progress: ScreenProgress) -> list[_Group]:
+    """The groups that any of the implementations takes part in; a line for each of the others."""
+    groups = [*_case_groups(plan, choice.cases), *_sweep_groups(plan, choice.sweeps)]
+    left_out = [group.name for group in groups if not group.jobs]
+    if choice.row and OURS not in plan.entries:
+        left_out.append(ROW)
+    kept = [group for group in groups if group.jobs]
+    if not kept and not (choice.row and OURS in plan.entries):
+        raise ValueError(f"nothing to measure: none of --implementations takes part in {', '.join(left_out)}")
+    for name in left_out:
+        progress.say(f"left out: none of --implementations takes part in {name}")
+    return kept
 
 
 def _row(plan: Plan, choice: Choice, progress: ScreenProgress) -> RowTime | None:
@@ -157,17 +189,17 @@ def _measured(group: _Group, effort: Effort, progress: ScreenProgress) -> tuple[
 
 
 def _write(folder: Path, results: Results) -> None:
-    """Write the page and its files; everything is rendered before the first file is written."""
+    """Write the numbers, then the page and its charts: numbers took an hour, and a chart that cannot be drawn takes none along."""
     from benchmarks.charts import pictures
     from benchmarks.csv_table import csv_text
     from benchmarks.report import markdown
 
+    write_text(folder / "results.csv", csv_text(results.measurements))
+    if results.row:
+        write_text(folder / "row.csv", row_csv(results.row))
     drawn = pictures(results)
-    text, table = markdown(replace(results, pictures=drawn)), csv_text(results.measurements)
+    text = markdown(replace(results, pictures=drawn))
     for picture in drawn:
         with whole_file(folder / f"{picture.name}.png") as partial:
             partial.write_bytes(picture.png)
-    if results.row:
-        write_text(folder / "row.csv", row_csv(results.row))
-    write_text(folder / "results.csv", table)
     write_text(folder / "results.md", text)

@@ -47,6 +47,13 @@ def test_samples_that_cannot_be_written_are_an_error_and_no_hang(settings):
         worker.ask("ready")
 
 
+def test_an_environment_that_is_gone_is_an_error_of_the_implementation(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.jax_process.JAX_ENVIRONMENT", tmp_path)
+    layer = LayerCase("lif", 8, linear=False, batch=2, time_steps=4)
+    with JaxWorker(job(settings, case=layer)) as worker, pytest.raises(WorkerError, match=r"FileNotFoundError: .*bin/python"):
+        worker.ask("ready")
+
+
 @needs_jax
 @pytest.mark.slow
 def test_training_lowers_the_loss_and_the_answers_come_back_as_they_are(settings):
