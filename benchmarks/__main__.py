@@ -15,11 +15,12 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks import run
-from benchmarks.arguments import positive
+from benchmarks.arguments import interrupted, positive
 from benchmarks.machine import available_threads
 from benchmarks.roster import ROSTER
 from stages.display import ScreenProgress
 from tsslbp.settings import load_settings
+from tsslbp.system import check_threads
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,13 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings(options.params)
         entries = [ROSTER[name] for name in options.implementations or ROSTER]
-        plan = run.Plan(settings, options.cases, entries, options.threads or available_threads(), options.quick, options.repetitions)
+        threads = options.threads or available_threads()
+        check_threads(threads)
+        plan = run.Plan(settings, options.cases, entries, threads, options.quick, options.repetitions)
         unfinished = options.output or settings.folders.scratch / "benchmark"
         folder = unfinished if plan.shortened else options.output or settings.folders.reports / "benchmark"
         good = run.run(plan, folder, unfinished, given, ScreenProgress())
     except KeyboardInterrupt:
-        print("benchmarks: interrupted", file=sys.stderr)
-        return 130
+        return interrupted("benchmarks")
     except (ValueError, OSError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

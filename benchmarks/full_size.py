@@ -3,7 +3,8 @@
     python -m benchmarks.full_size --archive data/raw/nmnist/Train.zip
 
 Official recordings are not needed: those of the archive are repeated, each time moved and jittered, until there are as many
-as the settings say. Writes <reports>/benchmark/full-size.md and .csv; takes some minutes and 3 GB of disk meanwhile.
+as the settings say. Writes <reports>/benchmark/full-size.md and .csv, of a share <scratch>/benchmark; takes some minutes and 3 GB of
+disk meanwhile.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.arguments import interrupted
 from benchmarks.full_size_parts import Archives, preprocess, start_up, training_memory
 from benchmarks.machine import available_threads, conditions
 from benchmarks.markdown import facts, table
@@ -48,15 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not 0 < options.share <= 1:
             raise ValueError(f"--share: got {options.share}; allowed: above 0, at most 1")
         settings = load_settings(options.params)
-        folder = options.output or settings.folders.reports / "benchmark"
+        whole = options.share == 1
+        folder = options.output or (settings.folders.reports if whole else settings.folders.scratch) / "benchmark"
         around = conditions(available_threads(), ["benchmarks.full_size", *given], Path(__file__).parent.parent)
         rows = measure(settings, options.params, options.archive, options.share, ScreenProgress())
+    except KeyboardInterrupt:
+        return interrupted("benchmarks.full_size")
     except (ValueError, OSError) as error:
         print(f"benchmarks.full_size: {error}", file=sys.stderr)
         return 1
     write_text(folder / "full-size.csv", "what,value,unit\n" + "".join(f'"{row.what}",{row.value!r},{row.unit}\n' for row in rows))
     write_text(folder / "full-size.md", _markdown(around.facts, rows))
     print(_markdown((), rows))
+    print(f"written: {folder}/full-size.md, full-size.csv", file=sys.stderr)
     return 0
 
 

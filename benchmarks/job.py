@@ -1,14 +1,18 @@
 """What a process that is measured is to do, and what its near end can be asked: all that both kinds of process share."""
 
 import contextlib
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+from benchmarks import SPIN_COUNT, SPIN_COUNT_OF_USER
 from benchmarks.cases import Case
 from benchmarks.roster import Entry, Setting
 
+OUR_SPIN_COUNT, OPENMP_SPIN_COUNT = "2000", "300000"
+"""What `tsslbp/__init__.py` sets, and what GNU OpenMP takes where nothing is set."""
 GRACE = 10.0
 """Seconds that a process gets to end by itself."""
 
@@ -49,6 +53,32 @@ class Worker(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None: ...
+
+
+def environment_of(job: Job) -> dict[str, str]:
+    """The variables that a job's process needs beside those of this one.
+
+    Idle threads of the other libraries stay awake as long as GNU OpenMP has it, not as long as this project chose for itself; a value
+    of the user holds for all. The lower bound is measured with this project's: it is what a step of this project could come to.
+    """
+    if SPIN_COUNT_OF_USER is not None:
+        return {SPIN_COUNT: SPIN_COUNT_OF_USER}
+    return {SPIN_COUNT: OPENMP_SPIN_COUNT if job.entry.kind == "peer" else OUR_SPIN_COUNT}
+
+
+@contextlib.contextmanager
+def with_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Let a process that starts here have these variables; afterwards they are as before."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -9,11 +9,27 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import SPIN_COUNT, SPIN_COUNT_OF_USER
+from benchmarks.job import OPENMP_SPIN_COUNT, OUR_SPIN_COUNT
 from benchmarks.roster import PEERS
+from tsslbp.limits import usable_cores, usable_memory
 from tsslbp.storage.provenance import device_name, git_commit, library_versions
 
-BUSY_SHARE = 0.02
-"""Of the cores' time: a turn during which other programs took more is measured again."""
+MOST_SHARE, MOST_CORES = 0.02, 0.5
+
+
+def busy_share(cores: int) -> float:
+    """Compute the share of the cores' time above which other programs disturb: 2 %, but at most half a core.
+
+    Of many cores, 2 % are more than a program that holds one of them.
+    """
+    return min(MOST_SHARE, MOST_CORES / cores)
+
+
+BUSY_SHARE = busy_share(os.cpu_count() or 1)
+"""A turn during which other programs took more than this share is measured again."""
+UNLIMITED = 2**63
+"""What `usable_memory` says where nobody knows."""
 BUSY_LOAD = 0.3
 """Of a core: a load average above this before the start means that other programs compute, too."""
 
@@ -83,8 +99,8 @@ def _tick() -> float:
 
 
 def available_threads() -> int:
-    """Count the cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Count the cores that this process may use: a container's quota counts, as it does where threads are checked."""
+    return usable_cores()
 
 
 def conditions(threads: int, command: Sequence[str], root: Path) -> Conditions:
@@ -96,6 +112,7 @@ def conditions(threads: int, command: Sequence[str], root: Path) -> Conditions:
         ("machine", processor()),
         ("cores and memory", f"{available_threads()} cores, {_memory()}"),
         ("threads", f"{threads} for every implementation"),
+        ("idle threads", _idle_threads()),
         ("load before the start", "unknown" if load is None else f"{load:.2f}"),
         ("system", f"{platform.system()} {platform.release()}, {platform.machine()}"),
         ("software", f"Python {versions['python']}, torch {versions['torch']}, numba {versions['numba']}, numpy {versions['numpy']}"),
@@ -107,11 +124,15 @@ def conditions(threads: int, command: Sequence[str], root: Path) -> Conditions:
     return Conditions(facts, load)
 
 
+def _idle_threads() -> str:
+    if SPIN_COUNT_OF_USER is not None:
+        return f"{SPIN_COUNT}={SPIN_COUNT_OF_USER} in every process of PyTorch"
+    return f"{SPIN_COUNT}={OUR_SPIN_COUNT}; {OPENMP_SPIN_COUNT}, GNU OpenMP's own, for the libraries on PyTorch"
+
+
 def _memory() -> str:
-    try:
-        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
-    except (ValueError, OSError, AttributeError):
-        return "memory unknown"
+    memory = usable_memory()
+    return f"{memory / 2**30:.0f} GiB" if memory < UNLIMITED else "memory unknown"
 
 
 def processor() -> str:

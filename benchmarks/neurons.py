@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmarks.arguments import positive
+from benchmarks.arguments import interrupted, positive
 from benchmarks.machine import ProcessorTime, processor
 from tsslbp.method.neuron.lif import Neuron, spike
 from tsslbp.method.numerics import prepare_device
@@ -48,17 +48,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     prepare_device(Execution(device="cpu", threads=1))
     keep_large_blocks()
+    try:
+        _report(options.steps, options.neurons, options.repeats)
+    except KeyboardInterrupt:
+        return interrupted("benchmarks.neurons")
+    return 0
+
+
+def _report(times: Sequence[int], neurons: int, repeats: int) -> None:
     since = ProcessorTime.now()
-    print(f"{processor()}, one thread, torch {torch.__version__}; ns per neuron and step, least of {options.repeats}")
-    for steps in options.steps:
+    print(f"{processor()}, one thread, torch {torch.__version__}; ns per neuron and step, least of {repeats}")
+    for steps in times:
         for pooling in (1, WINDOW):
-            cost = measure(steps, pooling, options.neurons, options.repeats)
+            cost = measure(steps, pooling, neurons, repeats)
             kind = "pooled" if pooling > 1 else "not pooled"
             print(f"T = {steps:3}, {kind:10}: forward {cost.forward:.2f}, backward {cost.backward:.2f} (firing rate {cost.rate:.3f})")
     now = ProcessorTime.now()
     if since and now:
         print(f"other programs took {100 * since.others_until(now):.1f} % of the cores' time meanwhile")
-    return 0
 
 
 def measure(steps: int, pooling: int, neurons: int, repeats: int) -> Cost:

@@ -14,12 +14,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, closing, contextmanager
 from pathlib import Path
 
 import torch
 
+from benchmarks.arguments import interrupted, positive
 from stages.engine import open_engine
 from stages.seeds import job_of
 from tsslbp.experiment import ModelRun
@@ -161,14 +162,23 @@ def memory() -> None:
         stop()
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ray_engine", description="Measure what the Ray engine costs.")
     parser.add_argument("what", choices=["overhead", "memory"])
-    parser.add_argument("--turns", type=int, default=3, help="of overhead, for each engine (default: %(default)s)")
-    options = parser.parse_args()
+    parser.add_argument("--turns", type=positive, default=3, help="of overhead, for each engine (default: %(default)s)")
+    options = parser.parse_args(arguments)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.pop("RAY_ADDRESS", None)
-    if options.what == "overhead":
-        overhead(options.turns)
-    else:
-        memory()
+    try:
+        if options.what == "overhead":
+            overhead(options.turns)
+        else:
+            memory()
+    except KeyboardInterrupt:
+        return interrupted("benchmarks.ray_engine")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

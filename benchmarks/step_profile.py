@@ -3,7 +3,7 @@
     python -m benchmarks.step_profile
     python -m benchmarks.step_profile --cases mnist-cnn --threads 1
 
-Writes <reports>/benchmark/profile.md and .csv; takes a minute. The clock is read where one part ends and the next begins, some
+Writes <reports>/benchmark/profile.md and .csv, of other models or threads <scratch>/benchmark; takes a minute. The clock is read where one part ends and the next begins, some
 thirty times per step (stopwatch.py). PyTorch's profiler stores events in between, which moved large tensors to new pages and made the
 neurons' part half as long again.
 """
@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from benchmarks.arguments import positive
+from benchmarks.arguments import interrupted, positive
 from benchmarks.cases import NETWORKS, NetworkCase, chosen
 from benchmarks.machine import ProcessorTime, available_threads, conditions, with_others
 from benchmarks.markdown import facts, table
 from benchmarks.stopwatch import NEURONS, NEURONS_BACK, PARTS, UPDATE, Stopwatch, watched
 from stages.display import ScreenProgress
-from tsslbp.settings import Execution, Settings, load_settings
+from tsslbp.settings import Execution, Settings, SettingsError, load_settings
 from tsslbp.storage.files import write_text
 
 WARM_UP, SECONDS, LEAST = 3, 4.0, 5
@@ -63,13 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         around = conditions(options.threads, ["benchmarks.step_profile", *given], Path(__file__).parent.parent)
         since = ProcessorTime.now()
         profiles = measure(settings, options.cases, options.threads, ScreenProgress())
+    except KeyboardInterrupt:
+        return interrupted("benchmarks.step_profile")
     except (ValueError, OSError) as error:
         print(f"benchmarks.step_profile: {error}", file=sys.stderr)
         return 1
-    folder = options.output or settings.folders.reports / "benchmark"
+    whole = options.cases == list(NETWORKS) and options.threads == available_threads()
+    folder = options.output or (settings.folders.reports if whole else settings.folders.scratch) / "benchmark"
     write_text(folder / "profile.csv", csv_text(profiles))
     write_text(folder / "profile.md", markdown(with_others(around, since).facts, profiles, options.threads))
     print(shares(profiles, options.threads))
+    print(f"written: {folder}/profile.md, profile.csv", file=sys.stderr)
     return 0
 
 
@@ -87,9 +91,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def measure(settings: Settings, names: Sequence[str], threads: int, progress: ScreenProgress) -> list[Profile]:
-    """Profile these models one after the other."""
+    """Profile these models one after the other.
+
+    Raises:
+        SettingsError: a name is not a model of the settings; the message lists those.
+    """
     from tsslbp.method.numerics import prepare_device
 
+    if unknown := [name for name in names if name not in settings.models]:
+        raise SettingsError(f"--cases: unknown {', '.join(unknown)}; allowed: {', '.join(settings.models)}")
     cases = [case for case in chosen(settings, names, quick=False).cases if isinstance(case, NetworkCase)]
     prepare_device(Execution(device="cpu", threads=threads))
     profiles = []

@@ -17,7 +17,7 @@ from typing import Any, Self
 from benchmarks.cases import NetworkCase
 from benchmarks.commands import SYNTHETIC, Commands
 from benchmarks.jax_process import JaxWorker
-from benchmarks.job import GRACE, Job, Worker, WorkerError, without_interrupts
+from benchmarks.job import GRACE, Job, Worker, WorkerError, environment_of, with_environment, without_interrupts
 from benchmarks.roster import Setting
 from tsslbp.settings import Execution
 
@@ -34,7 +34,7 @@ class TorchWorker:
         context = get_context("spawn")
         self._near, far = context.Pipe()
         self._process = context.Process(target=serve, args=(far, job), daemon=True)
-        with without_interrupts():
+        with without_interrupts(), with_environment(environment_of(job)):
             self._process.start()
         far.close()
 

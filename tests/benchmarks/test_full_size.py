@@ -89,3 +89,11 @@ def test_wrong_arguments_are_one_line(arguments, message, tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     assert main(["--params", str(ROOT / "params.yaml"), *arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("share", "folder"), [("1", "reports"), ("0.001", ".scratch")])
+def test_the_committed_numbers_are_of_the_full_size_alone(share, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.full_size.measure", lambda *_: [])
+    monkeypatch.chdir(tmp_path)
+    assert main(["--params", str(ROOT / "params.yaml"), "--share", share]) == 0
+    assert [path.parent for path in tmp_path.rglob("full-size.csv")] == [tmp_path / folder / "benchmark"]

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from benchmarks import step_profile
-from benchmarks.cases import NetworkCase
+from benchmarks.cases import NETWORKS, NetworkCase
 from benchmarks.implementations import ours
 from benchmarks.inputs import load
 from benchmarks.step_profile import Profile
 from benchmarks.stopwatch import LOSS, NEURONS, NEURONS_BACK, PARTS, PRODUCTS, PRODUCTS_BACK, REST, UPDATE, Stopwatch, watched
 from tests.benchmarks.builders import small
+from tests.support.paths import ROOT
 
 
 def test_a_mark_gives_the_time_before_it_to_a_part():
@@ -93,3 +94,21 @@ def test_a_wrong_model_or_number_of_threads_is_a_users_mistake(capsys, tmp_path)
     with pytest.raises(SystemExit, match="2"):
         step_profile.main(["--threads", "0"])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_case_without_a_network_is_refused_with_the_models(capsys, tmp_path):
+    assert step_profile.main(["--cases", "lif-512", "--output", str(tmp_path)]) == 1
+    assert "--cases: unknown lif-512; allowed: " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [([], "reports"), (["--cases", "mnist-cnn"], ".scratch"), (["--threads", "7"], ".scratch"), (["--cases", *NETWORKS], "reports")],
+)
+def test_the_committed_numbers_are_of_a_whole_profile_alone(arguments, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(step_profile, "measure", lambda *_: [])
+    monkeypatch.setattr(step_profile, "available_threads", lambda: 2)
+    monkeypatch.chdir(tmp_path)
+    assert step_profile.main(["--params", str(ROOT / "params.yaml"), *arguments]) == 0
+    assert [path.parent for path in tmp_path.rglob("profile.csv")] == [tmp_path / folder / "benchmark"]
