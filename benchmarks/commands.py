@@ -11,7 +11,7 @@ from tsslbp.limits import peak_memory, resident_memory
 TRIAL_ROUNDS = 3
 WARM_UPS = 5
 SLOW_STEP = 1.0
-"""Seconds: settings that take longer per step are compared by one step each, after a warm-up."""
+"""Seconds: where a setting takes longer per step, all are compared by two steps each, after a warm-up."""
 SYNTHETIC = "synthetic"
 """The source of samples that are drawn at random."""
 
@@ -105,7 +105,7 @@ class Commands:
         for step in steps:
             step()  # what compiles does so now
         first = [timed(step, 1) for step in steps]
-        rounds = 0 if max(first) > SLOW_STEP else TRIAL_ROUNDS
+        rounds = 1 if max(first) > SLOW_STEP else TRIAL_ROUNDS
         times = [first, *([timed(step, 1) for step in steps] for _ in range(rounds))]
         return [min(column) for column in zip(*times, strict=True)]
 

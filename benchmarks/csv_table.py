@@ -38,21 +38,25 @@ def _row(measurement: Measurement) -> dict[str, object]:
         "product_operations": case.operations(measurement.mode == "train"),
         "note": measurement.note,
     }
-    if found is None or not measurement.seconds:
+    if not measurement.seconds:
         return row
     first, third = measurement.quartiles
-    return row | {
+    row |= {
         "repetitions": len(measurement.seconds),
         "steps_per_repetition": measurement.steps,
         "seconds_median": f"{measurement.median:.9g}",
         "seconds_first_quartile": f"{first:.9g}",
         "seconds_third_quartile": f"{third:.9g}",
         "samples_per_second": "" if isinstance(case, LayerCase) else f"{measurement.throughput:.6g}",
+        "turns_repeated": measurement.repeated,
+        "turns_disturbed": measurement.disturbed,
+    }
+    if found is None:  # the process ended before it could be asked
+        return row
+    return row | {
         "peak_memory_bytes": found.peak,
         "memory_after_imports_bytes": found.base,
         "firing_rates": " ".join(f"{rate:.4f}" for rate in found.rates),
         "samples": found.source,
-        "turns_repeated": measurement.repeated,
-        "turns_disturbed": measurement.disturbed,
         "remark": found.remark,
     }

@@ -19,7 +19,7 @@ class Measurement:
         seconds: of a step, one value per turn, each the mean of `steps` steps.
         steps: steps per turn.
         setting: of a peer, in words.
-        found: memory, firing rates, source of the samples; None where it failed.
+        found: memory, firing rates, source of the samples; None where it failed before it could be asked.
         note: why there are no seconds.
         repeated: turns that were measured again because other programs computed meanwhile.
         disturbed: turns during which they still did.

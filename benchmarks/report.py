@@ -23,7 +23,7 @@ def markdown(results: Results) -> str:
     parts += [f"![{escape(picture.alt)}]({picture.name}.png)\n\n{picture.caption}" for picture in results.pictures]
     parts += ["## How each ran", tables.details(results)]
     if tried := tables.trials(results):
-        parts += ["Settings that were tried, and the fastest of a few training steps:", tried]
+        parts += [tables.trials_heading(results), tried]
     return "\n\n".join(part for part in [*parts, "## How it was measured", METHOD] if part) + "\n"
 
 
@@ -31,21 +31,25 @@ METHOD = f"""\
 - Each implementation has a process of its own; they take turns within a case, one computes while the others sleep, round after round,
   so that a machine that drifts drifts for all. Before the clock: warm-up steps, and one more at the start of every turn. A number is
   the median over the turns; quartiles in brackets. Cases of which one step takes half a minute have one turn, without warm-up.
-- The share of the cores' time that other programs take is measured during every turn. A turn in which it is above {100 * BUSY_SHARE:.0f} % is
+- Training is measured as the libraries are, through `torch.compile`, and under `jax.jit`; inference as they are and under `jax.jit`, not
+  through `torch.compile`. Where the samples come from, "How each ran" says; synthetic ones are drawn at random.
+- The share of the cores' time that other programs take is measured during every turn. A turn in which it is above {100 * BUSY_SHARE:.2g} % is
   repeated, at most three times, and no other turn is. What stays above it is marked {tables.DAGGER}.
 - A training step is forward, loss, backward, clipping, AdamW and clamping. On PyTorch it is the same code for all, on JAX the same
   operations by Optax under one `jax.jit`. The libraries' networks have the same layers, loss and dropout, and their own LIF neuron with its
-  surrogate gradient. All get the same allocator setting and threads; denormals are flushed to zero. Batches are ready in memory, in
-  the form that the implementation likes best.
+  surrogate gradient. All get the same allocator setting and threads; how long idle threads stay awake is in the table at the top. Denormals
+  are flushed to zero. Batches are ready in memory, in the form that the implementation likes best.
 - Each library runs at the fastest of the settings listed above; "first product once" means that it, too, computes the
   product of a still image once. `torch.compile` needs a C++ compiler and unrolls time; it is tried up to T = 10, but not with networks whose
   step takes seconds. JAX is tried with a scan over time and, up to T = 10, with its steps unrolled.
 - The lower bound is the network's convolutions and products over T·B samples, forward and backward, and nothing else. Each dense
   product goes through the faster of two libraries for its shape: PyTorch's BLAS, or oneDNN. It computes a still image's first product at
   every step; an implementation that computes it once can be faster, and the last columns of the table show the bound that does so, too.
-- Memory is the largest resident size of the process above its size before the network was built, samples and imports included. For what is
-  compiled it is an upper bound, marked ≤: the compiler's memory is in it, and JAX's imports. Of recordings, the other PyTorch libraries
-  are charged for all batches as floats.
+  Where another step is below its bound, the choice of library or the only turn was off.
+- Memory is the largest resident size of the process above its size before the network was built. On PyTorch that base has imports and
+  samples in it, as they were loaded; of recordings, the other libraries on PyTorch turn all batches into floats later, and these count.
+  For what is compiled memory is an upper bound, marked ≤: the compiler's is in it. On JAX the samples, and some imports,
+  come after the base and count.
 - The public case: G. Lenz et al., "Spiking Neural Network (SNN) Library Benchmarks", Open Neuromorphic, 2023. Its product n → n is
   the same work for all; "LIF alone" shows what the libraries differ in."""
 
@@ -55,7 +59,7 @@ def _warnings(results: Results) -> str:
     if disturbed := results.disturbed:
         turns, all_turns = sum(m.disturbed for m in disturbed), sum(len(m.seconds) for m in results.measurements)
         lines.append(
-            f"**Other programs took more than {100 * BUSY_SHARE:.0f} % of the cores' time during {turns} of {all_turns} turns, even when repeated: "
+            f"**Other programs took more than {100 * BUSY_SHARE:.2g} % of the cores' time during {turns} of {all_turns} turns, even when repeated: "
             f"do not trust the numbers marked {tables.DAGGER}.**"
         )
     if results.shortened:
@@ -95,6 +99,10 @@ def _slower(results: Results) -> str:
     """List everything in which a library is ahead of this project, in time or memory."""
     lines = [line for mode in ("train", "infer") for case in results.cases if (line := _behind(results, case.name, mode))]
     lines += [line for case in results.cases if (line := _larger(results, case.name))]
+    without = [case.name for case in results.cases if results.find(case.name, OURS) is None]
+    if without and len(without) == len(results.cases):
+        return "This project was not measured."
+    lines += [f"{name}: this project was not measured" for name in without]
     return "\n".join(f"- {line}" for line in lines) or "Nothing that was measured."
 
 
@@ -112,7 +120,8 @@ def _behind(results: Results, case: str, mode: str) -> str:
 
 def _larger(results: Results, case: str) -> str:
     ours = results.find(case, OURS)
-    smaller = [m for entry in LIBRARIES if ours and (m := results.find(case, entry)) and m.memory < ours.memory]
+    asked = [m for entry in LIBRARIES if (m := results.find(case, entry)) and m.found]
+    smaller = [m for m in asked if ours and ours.found and m.memory < ours.memory]
     if ours is None or not smaller:
         return ""
     least = min(smaller, key=lambda m: m.memory)
@@ -127,7 +136,11 @@ def _networks(results: Results) -> list[str]:
     if any(results.find(case.name, OURS_BF16) for case in results.networks):
         parts.append(tables.half_precision(results))
     parts += ["## Inference", tables.throughput(results, "infer"), "## Memory"]
-    return [*parts, "Largest memory in training above that of imports and samples:", tables.memory(results)]
+    return [
+        *parts,
+        "Largest memory in training above that before the network was built; what counts is said below:",
+        tables.memory(results),
+    ]
 
 
 def _public(results: Results) -> list[str]:

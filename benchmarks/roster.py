@@ -83,7 +83,7 @@ class Entry:
             one_of_many = self.compiled or self.precision != "float32" or self.first_once
             return not one_of_many and (self.kind != "lower bound" or case.linear)
         if self.compiled:
-            return case.time_steps <= COMPILED_STEPS and not case.large and compiler() is not None
+            return case.time_steps <= COMPILED_STEPS and not case.large
         return case.still or not self.first_once
 
     def settings(self, case: Case) -> tuple[Setting, ...]:

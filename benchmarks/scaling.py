@@ -46,7 +46,11 @@ class Line:
 
 def points(sweep: Sweep, measurements: Sequence[Measurement]) -> list[Point]:
     """Collect the values of a sweep that were measured."""
-    by_name = {(measurement.case.name, measurement.entry.name): measurement for measurement in measurements if measurement.seconds}
+    by_name = {
+        (measurement.case.name, measurement.entry.name): measurement
+        for measurement in measurements
+        if measurement.seconds and measurement.found
+    }
     return [
         Point(value, by_name[case.name, OURS.name], by_name.get((case.name, LOWER_BOUND.name)))
         for value, case in sweep.points

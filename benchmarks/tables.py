@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from benchmarks.cases import Sweep
+from benchmarks.cases import NetworkCase, Sweep
 from benchmarks.markdown import escape, significant, table
 from benchmarks.measurement import Measurement
 from benchmarks.results import Results, times
@@ -63,6 +63,8 @@ def memory(results: Results) -> str:
 
 def at_most(measurement: Measurement) -> str:
     """Megabytes; of what is compiled an upper bound, for the compiler's own memory is in it."""
+    if measurement.found is None:
+        return MISSING
     compiled = measurement.entry in LIBRARIES and measurement.entry not in NOT_COMPILED
     return f"{'≤ ' if compiled else ''}{megabytes(measurement)}"
 
@@ -106,7 +108,7 @@ def sweep(results: Results, of: Sweep) -> str:
 def details(results: Results) -> str:
     """How each implementation ran. The sweeps' lines are in the CSV alone, unless something went wrong."""
     names = {case.name for case in results.cases}
-    trained = [m for m in results.measurements if m.mode == "train" and (m.note or m.case.name in names)]
+    trained = [m for m in results.measurements if m.note or (m.mode == "train" and m.case.name in names)]
     headings = ["case", "implementation", "setting", "firing rates", "samples", "turns × steps", "repeated", "disturbed", "note"]
     return table(headings, [[escape(cell) or MISSING for cell in _detail(m)] for m in trained])
 
@@ -116,6 +118,17 @@ def _detail(m: Measurement) -> list[str]:
     samples, remark = (m.found.source, m.found.remark) if m.found else ("", "")
     counts = [f"{len(m.seconds)} × {m.steps}", str(m.repeated), str(m.disturbed)]
     return [m.case.name, m.entry.name, m.setting or remark, rates, samples, *counts, m.note]
+
+
+def trials_heading(results: Results) -> str:
+    """Say by how many steps settings were compared, and which cases by less than a whole step."""
+    cases = {trial.case.name: trial.case for trial in results.trials if trial.case.trial != trial.case}
+    less = [
+        f"{case.name} with a batch of {case.trial.batch}" if isinstance(case, NetworkCase) else f"{case.name} by its LIF layer alone"
+        for case in cases.values()
+    ]
+    text = "Settings that were tried, and the fastest of a few training steps, of one or two where one of a case's settings takes above a second"
+    return f"{text}; {', '.join(less)}:" if less else f"{text}:"
 
 
 def trials(results: Results) -> str:
@@ -138,8 +151,10 @@ def _cell(results: Results, case: str, entry: Entry, mode: str, shown: Shown) ->
         return shown(found)
     if entry.peer is not None and entry.version is None:
         return "not installed"
-    failed = any(m.entry == entry and m.note for m in results.measurements if m.case.name == case)
-    return "failed" if failed else MISSING
+    notes = [m.note for m in results.measurements if (m.case.name, m.entry) == (case, entry) and m.note]
+    if any(note.startswith("failed") for note in notes):
+        return "failed"
+    return "not measured" if notes else MISSING
 
 
 def _samples(measurement: Measurement) -> str:
@@ -163,8 +178,8 @@ def _flag(measurement: Measurement) -> str:
 
 
 def megabytes(measurement: Measurement) -> str:
-    """Memory above that of the imports."""
-    return f"{measurement.memory / MEGABYTE:,.0f}"
+    """Memory above that of the imports; a dash where the process ended before it could be asked."""
+    return MISSING if measurement.found is None else f"{measurement.memory / MEGABYTE:,.0f}"
 
 
 def _heading(entry: Entry) -> str:

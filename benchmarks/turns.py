@@ -9,7 +9,7 @@ from typing import TypeVar
 from benchmarks.job import Job, Worker, WorkerError
 from benchmarks.measurement import Measurement, Trial
 from benchmarks.quiet import Timed, repeat_disturbed, watched
-from benchmarks.roster import Entry, Setting
+from benchmarks.roster import JAX_ENVIRONMENT, Entry, Setting, compiler
 from benchmarks.worker import start
 from tsslbp.limits import available_memory, usable_memory
 
@@ -62,15 +62,22 @@ def find_settings(jobs: Sequence[Job], effort: Effort) -> tuple[list[Job], list[
     Returns:
         The jobs that can be measured; what was tried; those that cannot be measured, with the reason.
     """
-    missing = [job for job in jobs if job.entry.kind == "peer" and job.entry.version is None]
+    notes = {job: reason for job in jobs if (reason := unmeasurable(job.entry))}
     # Without a trial the first of a peer's settings is taken, and the only one of those that have just one.
-    ready = [replace(job, setting=next(iter(job.entry.settings(job.case)), None)) for job in jobs if job not in missing]
+    ready = [replace(job, setting=next(iter(job.entry.settings(job.case)), None)) for job in jobs if job not in notes]
     several = [job for job in ready if effort.trials and len(job.entry.settings(job.case)) > 1]
     tried, failed = _try_settings(several)
     trials = [Trial(job.case, job.entry, tuple((s.described(job.case), seconds) for s, seconds in tried[job])) for job in tried]
     ready = [replace(job, setting=tried[job][0][0]) if job in tried else job for job in ready if job not in failed]
-    notes = [Measurement(job.case, job.entry, "train", note=f"not installed: {install(job.entry)}") for job in missing]
-    return ready, trials, notes + [Measurement(job.case, job.entry, "train", note=f"failed: {reason}") for job, reason in failed.items()]
+    notes |= {job: f"failed: {reason}" for job, reason in failed.items()}
+    return ready, trials, [Measurement(job.case, job.entry, "train", note=note) for job, note in notes.items()]
+
+
+def unmeasurable(entry: Entry) -> str:
+    """Say why an implementation cannot be measured on this machine; empty: it can."""
+    if entry.kind == "peer" and entry.version is None:
+        return f"not installed: {install(entry)}"
+    return "not measured: torch.compile needs a C++ compiler" if entry.compiled and compiler() is None else ""
 
 
 def _try_settings(jobs: Sequence[Job]) -> tuple[dict[Job, list[tuple[Setting, float]]], Failures]:
@@ -87,8 +94,10 @@ def _try_settings(jobs: Sequence[Job]) -> tuple[dict[Job, list[tuple[Setting, fl
 
 
 def install(entry: Entry) -> str:
-    """The command that installs a peer."""
+    """The command that installs a peer; it makes the environment of JAX first where there is none."""
     assert entry.peer is not None
+    if entry.on_jax and not (JAX_ENVIRONMENT / "bin/python").exists():
+        return "make bench"
     folder = ".venv-jax/bin/" if entry.on_jax else ""
     return f"{folder}python -m pip install --no-deps -r {entry.peer.requirements}"
 
@@ -126,18 +135,23 @@ def measure(jobs: Sequence[Job], effort: Effort, track: Track, modes: Sequence[s
         workers = {job: worker for job, worker in workers.items() if job not in failed}
         free = available_memory()
         limit = MEMORY_SHARE * (usable_memory() / 2 if free is None else free)
-        taken = {
-            mode: _Rounds(workers, failed, mode, effort if mode == "train" else effort.shorter, limit).measure(track) for mode in modes
-        }
+        failed_in = dict.fromkeys(failed, "train")
+        taken: dict[str, dict[Job, Measurement]] = {}
+        for mode in modes:
+            taken[mode] = _Rounds(workers, failed, mode, effort if mode == "train" else effort.shorter, limit).measure(track)
+            failed_in |= {job: mode for job in failed if job not in failed_in}
         found = _each(workers, failed, lambda _, worker: worker.ask("findings"))
         _dismiss(workers)
-    notes = [Measurement(job.case, job.entry, "train", setting=_words(job), note=f"failed: {reason}") for job, reason in failed.items()]
+    notes = [_failure(job, failed_in.get(job, "train"), reason) for job, reason in failed.items()]
+    # What was measured before an implementation failed stays, without what only its process knew.
     return notes + [
-        replace(taken[mode][job], setting=_words(job), found=found[job])
-        for mode in modes
-        for job in jobs
-        if job in found and job in taken[mode]
+        replace(taken[mode][job], setting=_words(job), found=found.get(job)) for mode in modes for job in jobs if job in taken[mode]
     ]
+
+
+def _failure(job: Job, mode: str, reason: str) -> Measurement:
+    where = "" if mode == "train" else " in inference"
+    return Measurement(job.case, job.entry, mode, setting=_words(job), note=f"failed{where}: {reason}")
 
 
 class _Rounds:

@@ -5,11 +5,11 @@ import csv
 import pytest
 
 from benchmarks import run
-from benchmarks.cases import Sweep, changed, network_cases
+from benchmarks.cases import LayerCase, Sweep, changed, network_cases
 from benchmarks.commands import Findings
 from benchmarks.csv_table import csv_text
 from benchmarks.machine import Conditions
-from benchmarks.measurement import Measurement
+from benchmarks.measurement import Measurement, Trial
 from benchmarks.report import markdown
 from benchmarks.results import Results
 from benchmarks.roster import COMPILED, LOWER_BOUND, LOWER_BOUND_ONCE, NOT_COMPILED, OURS, PEERS
@@ -92,6 +92,23 @@ def test_where_nothing_is_slower_the_page_says_so(settings):
     (case,) = network_cases(settings, ["mnist-cnn"])
     text = page([measured(case, OURS, (0.03,)), measured(case, NOT_COMPILED[0], (0.05,))])
     assert "## What is slower here than elsewhere\n\nNothing that was measured.\n" in text
+
+
+def test_where_this_project_was_not_measured_the_page_says_that(settings):
+    one, other = network_cases(settings, ["mnist-cnn", "fashion-mlp"])
+    alone = page([measured(one, NOT_COMPILED[0], (0.05,))])
+    assert "## What is slower here than elsewhere\n\nThis project was not measured.\n" in alone
+    partly = page([measured(one, NOT_COMPILED[0], (0.05,)), measured(other, OURS, (0.02,))])
+    assert "## What is slower here than elsewhere\n\n- mnist-cnn: this project was not measured\n" in partly
+
+
+def test_the_heading_of_what_was_tried_says_which_cases_were_compared_by_a_part(settings):
+    one, large = network_cases(settings, ["mnist-cnn", "cifar10-cnn"])
+    layer = LayerCase("linear-lif-512", 512, linear=True)
+    trials = [Trial(case, NOT_COMPILED[0], (("LIF", 0.1), ("Leaky", 0.2))) for case in (one, large, layer)]
+    text = page([measured(one, OURS, (0.03,))], trials=trials)
+    assert "takes above a second; cifar10-cnn with a batch of 10, linear-lif-512 by its LIF layer alone:" in text
+    assert "takes above a second:" in page([measured(one, OURS, (0.03,))], trials=trials[:1])
 
 
 def test_disturbed_turns_are_flagged_where_they_are_and_counted_at_the_top(settings):
