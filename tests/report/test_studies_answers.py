@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.report_builders import make_run, sample_studies, study_runs
 from tsslbp.report.numbers import paired
+from tsslbp.report.power import effect_found_mostly
 from tsslbp.report.statistics import Interval
 from tsslbp.report.studies.ablation import variants
 from tsslbp.report.studies.answers import ablation_answers, variant_answers
@@ -31,14 +32,12 @@ def test_a_sentence_says_how_many_pairs_and_the_smallest_effect_that_they_could_
     intra = ablation["fashion-mlp", "no intra-neuron term"]
     interval = intra.difference.interval
     assert found["no intra-neuron term"][0] == (
-        f"fashion-mlp, Fashion-MNIST: {paired(intra.difference)} points, 5 pairs of seeds, 15 epochs: not shown; these pairs could show an "
-        f"effect of {(interval.high - interval.low) / 2:.2f} or more. Best of the first 3: {paired(intra.pairs.early)}; after the last: "
+        f"fashion-mlp, Fashion-MNIST: {paired(intra.difference)} points, 5 pairs of seeds, 15 epochs: not shown; a difference below "
+        f"{(interval.high - interval.low) / 2:.2f} would not have been told from zero, a true effect of "
+        f"{effect_found_mostly(intra.difference):.2f} is found four times in five. Best of the first 3: {paired(intra.pairs.early)}; after the last: "
         f"{paired(intra.pairs.last)}."
     )
-    assert (
-        "5 pairs of seeds" in found["surrogate alone"][0]
-        and ": real; these pairs could show an effect of 0." in found["surrogate alone"][0]
-    )
+    assert "5 pairs of seeds" in found["surrogate alone"][0] and ": real; a difference below 0." in found["surrogate alone"][0]
     assert found["desired_train 0,1,0,1,1"][0] == "fashion-mlp, Fashion-MNIST: not run."
     assert "unchanged" not in found
 

@@ -15,7 +15,7 @@ from tsslbp.settings import Augmentation
 from tsslbp.system import compiled
 
 DOWN, RIGHT, MIRRORED, ANGLE = range(4)
-"""Columns of the moves: pixels, pixels, 0 or 1, radians counterclockwise."""
+"""Columns of the moves: how far the window on the image moves, down and right, in pixels; 0 or 1; radians counterclockwise."""
 
 
 def no_moves(samples: int) -> NDArray[np.float64]:
@@ -24,7 +24,7 @@ def no_moves(samples: int) -> NDArray[np.float64]:
 
 
 def draw_moves(augmentation: Augmentation, samples: int, seed: int, epoch: int) -> NDArray[np.float64]:
-    """How each sample is moved in this epoch, (samples, 4): rows down, columns right, whether mirrored, angle in radians."""
+    """How each sample is moved in this epoch, (samples, 4): rows that its window moves down, columns right, whether mirrored, angle in radians."""
     moves, generator = no_moves(samples), sample_generator(seed, epoch, AUGMENTATION)
     if augmentation.crop:
         moves[:, : RIGHT + 1] = generator.integers(-augmentation.crop, augmentation.crop, (samples, 2), np.int8, endpoint=True)

@@ -67,7 +67,7 @@ def load_network(path: str | Path, *, products: Literal["auto", "onednn", "blas"
 
     Raises:
         TypeError: path is not one.
-        CheckpointError: the file is missing, damaged, or does not say what network it is of.
+        CheckpointError: the file is missing, damaged, or does not say what network it is of; or `products` is unknown or not there.
 
     Example:
         >>> network = load_network("reports/weights/mnist-cnn.safetensors")  # doctest: +SKIP
@@ -86,7 +86,7 @@ def load_network(path: str | Path, *, products: Literal["auto", "onednn", "blas"
         _check_shapes(weights, options)
         network = SpikingNetwork(**options, products=products)
     except (TypeError, ValueError, KeyError, OverflowError) as error:
-        raise CheckpointError(f"weights {path}: the network that they name cannot be built: {error}") from None
+        raise CheckpointError(f"weights {path}: their network cannot be built: {error}") from None
     network.load_state_dict(weights)
     return network.eval()
 

@@ -27,7 +27,7 @@ SENSITIVITY_LIMIT, SURROGATE_STEEPNESS, SURROGATE_LIMIT, POOLING_GAIN, ZERO, ONE
 """Where each constant stands in `constants`; 0 and 1 in the dtype to compute in, as a literal would make it float64."""
 
 FORWARD_RUN = 4096
-"""Values of a run on the way forward: its v and a fill half of the smallest level-1 cache that is common today, 32 kB."""
+"""Values of a run on the way forward: its v and a take 32 kB in float32, as much as the smallest level-1 cache that is common today."""
 CACHE_BYTES = 768 * 1024
 """What u and a of a run on the way back may occupy: about the level-2 cache of current CPUs (0.5 to 2 MB per core)."""
 LONGEST_RUN, SHORTEST_RUN = 1024, 512

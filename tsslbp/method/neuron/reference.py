@@ -75,7 +75,7 @@ def tssl_bp_first_state(g_a: Tensor, u: Tensor, v_before: Tensor, rate: Tensor, 
         q[t] = g_a[t] where s[t] = 1, else (1 - 1/tau_m) q[t+1]
         dL/dI[t] = G[t] kappa[t] s[t] in a busy layer, G[t] surrogate'(u[t]) in a quiet one
     with kappa clamped to [-10, 10]; a layer is quiet where `rate` is at most `BUSY_RATE`. In `2020-06`, the code at the paper's
-    submission, the term with q, the intra-neuron dependency, is switched off.
+    submission, the term with q, the intra-neuron dependency, is switched off for still images; here it is for events, too.
     """
     intra = 1 / neuron.tau_m if neuron.rule.intra else 0.0
     limit, error, next_q = neuron.rule.sensitivity_limit, torch.zeros_like(u[0]), torch.zeros_like(u[0])

@@ -22,7 +22,7 @@ class GradientRule:
     Attributes:
         first_state: the rule of the `2020-10` and `2020-06` code, else that of `2021-03`.
         quiet_below: a neuron learns through the surrogate where a[t] is below this times 1/tau_s (`2021-03` only).
-        intra: whether a spike's reset passes gradient to the spikes before it.
+        intra: whether a spike gets, through its own reset, gradient from the spikes after it.
         sensitivity_limit: largest |1 / (u[t] - v[t-1])|.
     """
 

@@ -13,11 +13,11 @@ def synaptic_filter(spikes: Tensor, tau_s: float) -> Tensor:
     """Filter spikes into synaptic traces: a[t] = (1 - 1/tau_s) a[t-1] + s[t]/tau_s, with a[-1] = 0.
 
     Args:
-        spikes: (T, B, *features), floating point (or bytes, taken as float32), values 0 or 1.
+        spikes: (T, B, *features), floating point (or bytes or booleans, taken as float32), values 0 or 1.
         tau_s: synaptic time constant in steps, at least 1.
 
     Returns:
-        (T, B, *features), within [0, 1], dtype, device and memory layout of `spikes`; differentiable.
+        (T, B, *features), within [0, 1], dtype (float32 for bytes and booleans), device and memory layout of `spikes`; differentiable.
 
     Raises:
         TypeError: spikes are not a tensor, or tau_s is not a number.

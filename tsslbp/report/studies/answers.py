@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tsslbp.report.numbers import number, paired
+from tsslbp.report.power import effect_found_mostly
 from tsslbp.report.statistics import CONFIDENCE, PairedDifference, reach
 from tsslbp.report.studies.ablation import EFFECTS, UNCHANGED, Variant
 from tsslbp.report.studies.pairs import Pairs
@@ -71,7 +72,8 @@ def _found(variant: Variant) -> str:
     middle = f"{paired(pairs.best)} points, {_extent(variant)}: {variant.effect}"
     if pairs.best.interval is None or variant.effect == "too few samples":
         return middle
-    return f"{middle}; these pairs could show an effect of {number(pairs.best.interval.half_width)} or more"
+    least, likely = number(pairs.best.interval.half_width), number(effect_found_mostly(pairs.best))
+    return f"{middle}; a difference below {least} would not have been told from zero, a true effect of {likely} is found four times in five"
 
 
 def _extent(variant: Variant) -> str:
