@@ -169,6 +169,17 @@ def test_a_model_that_selects_on_held_out_samples_has_them_apart(images):
     assert sorted(rows[0] + rows[1]) == rows[2]
 
 
+@pytest.mark.parametrize("selection", ["test", "held-out"])
+def test_a_models_augmentation_moves_its_training_images_alone(images, selection):
+    model = make_model(image_dataset()).model_copy(update={"selection": selection})
+    moving = model.model_copy(update={"augmentation": Augmentation(crop=2)})
+    moved, plain = (load_splits(images[0], image_dataset(), each)[0] for each in (moving, model))
+    assert not torch.equal(shuffled(moved.train, 0, 1)[0], shuffled(plain.train, 0, 1)[0])
+    assert torch.equal(shuffled(moved.test, 0, 1)[0], shuffled(plain.test, 0, 1)[0])
+    if selection == "held-out":
+        assert torch.equal(shuffled(moved.held_out, 0, 1)[0], shuffled(plain.held_out, 0, 1)[0])
+
+
 @pytest.mark.parametrize("time_steps", [2, 30, 100])
 def test_events_are_binned_as_bin_events_says(events, time_steps):
     folder, written = events

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from tsslbp.method.batches import Splits
-from tsslbp.method.loop import Schedule, TrainingFailure, train_epochs
+from tsslbp.method.loop import Schedule, TrainingFailure, _refuse_silence, train_epochs
 from tsslbp.method.losses import KernelLoss
 from tsslbp.method.network import SpikingNetwork
 from tsslbp.method.seeding import weight_generator
 from tsslbp.method.step import make_optimizer
 from tsslbp.storage.checkpoints import load_state, save_state
+from tsslbp.storage.records import Epoch
 
 
 class TinyBatches:
@@ -90,17 +91,26 @@ def test_the_epoch_is_chosen_on_held_out_samples_where_there_are_some():
         assert torch.equal(weight, whole.best_weights[name])
 
 
-def test_every_epoch_has_a_test_loss_and_the_measures_that_were_asked_for():
+def test_an_epoch_that_changes_nothing_measures_what_an_evaluation_does():
+    """With a learning rate of 0, over batches of 6, 6, 6 and 2 samples."""
+    network, data, loss = network_of(dropout=0.0), TinyBatches(20), KernelLoss(5, 3.0)
+    (state,) = train_epochs(network, loss, make_optimizer(network, 0.0), Splits(data, data), Schedule(epochs=1, seed=0))
+    row, trace = state.history[0], network(data.x)
+    assert row.train_loss == pytest.approx(loss(trace, data.labels).item() / 20)
+    assert row.test_loss == pytest.approx(row.train_loss)
+    assert row.train_accuracy == row.test_accuracy == 100 * (trace.sum(0).argmax(1) == data.labels).double().mean().item()
+
+
+def test_every_epoch_has_the_measures_that_were_asked_for():
     row = run(epochs=1, measure=lambda evaluation: {"errors": 100 - evaluation.accuracy}).history[0]
-    assert row.test_loss > 0
     assert row.measures == {"errors": 100 - row.test_accuracy}
 
 
 def test_best_weights_are_those_of_the_first_best_epoch():
-    whole = run(epochs=6)
-    best = max(range(6), key=lambda i: whole.history[i].test_accuracy) + 1
-    assert_best = run(epochs=best)
-    for name, weight in assert_best.weights.items():
+    whole = run(epochs=13, dropout=0.0)
+    best = max(range(13), key=lambda i: whole.history[i].test_accuracy) + 1
+    assert best < 13  # so that the last weights are others
+    for name, weight in run(epochs=best, dropout=0.0).weights.items():
         assert torch.equal(weight, whole.best_weights[name])
 
 
@@ -115,6 +125,18 @@ def test_a_loss_that_is_not_a_number_stops_the_run_at_its_epoch():
 def test_a_silent_network_stops_the_run():
     with pytest.raises(TrainingFailure, match="layer 1 never fired on the test set for 2 epochs"):
         run(epochs=2, weights=-4.0, dropout=0.0)
+
+
+def row(epoch, *rates):
+    return Epoch(epoch=epoch, train_loss=1.0, train_accuracy=50.0, test_accuracy=50.0, firing_rates=rates)
+
+
+def test_a_layer_that_wakes_within_three_epochs_is_not_dead():
+    rows = (row(1, 0.1, 0.0), row(2, 0.1, 0.0), row(3, 0.1, 0.2), row(4, 0.1, 0.0), row(5, 0.1, 0.0))
+    for epochs in range(1, 6):
+        _refuse_silence(rows[:epochs], 10, None)
+    with pytest.raises(TrainingFailure, match="epoch 6: layer 2 never fired on the test set for 3 epochs"):
+        _refuse_silence((*rows, row(6, 0.1, 0.0)), 10, None)
 
 
 def test_no_epochs_are_refused():

@@ -126,6 +126,15 @@ def test_dropout_acts_in_training_only_and_follows_its_generator():
     assert not torch.equal(outputs[0], silent)
 
 
+def test_dropout_leaves_the_output_alone():
+    """A trace is at most 1, and what a mask lets through is larger: 1 / (1 - 0.5) times."""
+    network = SpikingNetwork("200", (1, 4, 4), dropout=0.5, generator=torch.Generator().manual_seed(0)).train()
+    network.layers[1].weight.data.fill_(1.0)  # every neuron of the output fires at every step
+    traces = network(3 * torch.rand(8, 1, 4, 4))
+    assert (traces == traces[:, :1, :1]).all()
+    assert 0 < traces.max() < 1
+
+
 def test_firing_rates_are_reported_for_every_layer():
     network = SpikingNetwork("6C3-P2-20", (1, 8, 8))
     network(3 * torch.rand(4, 1, 8, 8))
@@ -133,14 +142,14 @@ def test_firing_rates_are_reported_for_every_layer():
     assert all(0 <= rate <= 1 for rate in network.firing_rates)
 
 
-def test_bf16_stays_close_and_keeps_float32_weights():
+def test_bf16_is_rounded_stays_close_and_keeps_float32_weights():
     _, exact, loss, x, labels = load("net_cnn_kernel")
     _, rounded, _, _, _ = load("net_cnn_kernel", precision="bf16")
     output = rounded(x)
     assert output.dtype == torch.float32
     loss(output, labels).backward()
     assert all(weight.grad.dtype == torch.float32 for weight in rounded.parameters())
-    assert relative_error(output.detach().numpy(), exact(x).detach().numpy()) < 0.3
+    assert 1e-4 < relative_error(output.detach().numpy(), exact(x).detach().numpy()) < 0.3  # not computed in float32, either
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 9, 8), (1, 8, 8), (3, 2, 8, 8)])
