@@ -108,6 +108,7 @@ def test_the_committed_report_is_the_one_that_the_committed_records_give(tmp_pat
     link = repository_link(ROOT, base.folders.reports)
     write_reports(base.experiment, found.rows, found.runs, tmp_path / "again", found.studies, link)
     again = files(tmp_path / "again")
-    for path in tracked("reports"):
-        if is_generated(path):
-            assert (ROOT / path).read_bytes() == again[str(Path(*path.parts[1:]))], path
+    committed = {str(Path(*path.parts[1:])) for path in tracked("reports") if is_generated(path)}
+    assert committed == {name for name in again if is_generated(Path("reports") / name)}
+    for name in committed:
+        assert (ROOT / "reports" / name).read_bytes() == again[name], name
