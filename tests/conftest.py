@@ -123,7 +123,7 @@ def project(prepared: Project, tmp_path: Path) -> Project:
     return copy
 
 
-# What the tests of all engines share.
+# A prepared model, for the tests of engines and of the stages around them.
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def test_both_ways_are_measured_and_scaled_to_the_whole_data_set(settings, monke
 
 
 @pytest.mark.slow
-def test_the_projects_engine_trains_seeds_side_by_side_and_in_turn(settings, tmp_path):
+def test_the_projects_engine_trains_seeds_side_by_side_and_in_turn(settings):
     model = settings.model(ROW_MODEL).model_copy(update={"architecture": "4C5-P2-40"})
     small = settings.model_copy(update={"models": {ROW_MODEL: model}})
     row = measure_row(small, threads=2, turns=1, repeats=0, share=0.005)

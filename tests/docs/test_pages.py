@@ -97,7 +97,7 @@ def test_the_pythons_that_are_promised_are_those_that_setup_takes_and_ci_tries()
 
 
 def test_repro_trains_several_models_at_a_time_on_request():
-    """The commands alone; that such trainings end as each alone would is in test_concurrency.py."""
+    """The commands alone; that such trainings end as each alone would is in pipeline/test_concurrency.py."""
 
     def commands(*arguments: str) -> list[str]:
         done = subprocess.run(["make", "--dry-run", "repro", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)

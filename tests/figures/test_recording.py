@@ -90,7 +90,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_stage_takes_the_recording_through_a_network_that_it_trains(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_stage_takes_the_recording_through_a_network_that_it_trains(project: Path) -> None:
     assert run_stage(project, "raster", "--model", "events", "--epochs", "1", "--recording", "2") == 0
     found = load_raster(project / "reports" / FILE_NAME)
     np.testing.assert_array_equal(found.stabilized, stabilize(found.raw))

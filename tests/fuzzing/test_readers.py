@@ -8,13 +8,14 @@ import pickle
 import pytest
 from hypothesis import settings
 
-from tests.fuzzing.data import DATA_TARGETS
-from tests.fuzzing.fire import CodeRan, code_ran, fire
+from tests.fuzzing.data import DATA_TARGETS, OPCODES
+from tests.fuzzing.fire import CodeRan, fire
 from tests.fuzzing.settings import SETTINGS_TARGETS
 from tests.fuzzing.state import state_targets
 
 PROMISED = {"quick": 600, "thorough": 12_000}
 TARGETS = (*DATA_TARGETS, *SETTINGS_TARGETS, "array", "checkpoint", "weights")
+CALLS = [opcode for opcode in OPCODES if b"code_ran" in opcode]
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # zipfile and numpy warn of what they are about to refuse
 
@@ -38,11 +39,14 @@ def test_every_target_is_under_fire(tmp_path):
     assert set(TARGETS) == {*DATA_TARGETS, *SETTINGS_TARGETS, *state_targets(tmp_path)}
 
 
-def test_hostile_code_would_be_noticed():
+@pytest.mark.parametrize("opcode", CALLS)
+def test_hostile_code_would_be_noticed(opcode):
     with pytest.raises(CodeRan):
-        pickle.loads(b"ctests.fuzzing.fire\ncode_ran\n)R.")
-    with pytest.raises(CodeRan):
-        code_ran()
+        pickle.loads(b"\x80\x04" + opcode + (b"" if opcode.startswith(b"(i") else b")R") + b".")
+
+
+def test_hostile_code_is_asked_for_in_every_way_that_a_pickle_knows():
+    assert len(CALLS) == 3
 
 
 def test_a_reader_that_breaks_its_promise_would_be_noticed(tmp_path):

@@ -72,7 +72,7 @@ def test_workers_and_cold_or_warm_caches_change_no_bit(tmp_path, empty_database,
 
 @pytest.mark.slow
 def test_what_threads_change_and_what_they_do_not(tmp_path, empty_database):
-    """Data: nothing. Sums of the libraries: their order, hence bits, hence the run's identity; neurons are compared in test_neuron_cpu.py."""
+    """Data: nothing. Sums of the libraries: their order, hence bits, hence the run's identity; neurons: see method/test_neuron_cpu.py."""
     found = {}
     for threads in (1, 2):
         for turn in (1, 2):

@@ -137,7 +137,7 @@ def test_a_project_with_a_past_ends_like_one_without(project, past, fresh, chang
 
 
 @pytest.mark.slow
-def test_the_models_run_in_mlflow_sums_up_the_present_seeds(project, monkeypatch):
+def test_the_models_run_in_mlflow_sums_up_the_present_seeds(project):
     project.change("learning_rate: 0.0005", "learning_rate: 0.001")
     train(project)
     client = client_of(tracking_store(project.folder))

@@ -99,7 +99,7 @@ def test_augmentations_of_the_reference_s_loaders_are_hypotheses(studies: dict[s
     assert all(study.models[key].recipe.startswith("hypothesis") for key in moved)
 
 
-def test_a_pipeline_without_studies_has_none(tmp_path: Path) -> None:
+def test_a_pipeline_without_studies_has_none() -> None:
     assert load_studies(ROOT / "quickstart/params.yaml") == {}
 
 

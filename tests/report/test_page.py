@@ -178,7 +178,7 @@ def stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_same_records_give_the_same_files(project, monkeypatch):
+def test_the_same_records_give_the_same_files(project):
     protocol = load_settings(project / "params.yaml")
     runs = {key: run for key, run in mixed_runs(protocol).items() if key == "fashion-mlp"}
     for name in ("one", "two"):
@@ -232,7 +232,7 @@ def test_what_the_stage_prints_fits_eighty_columns(project, capsys, monkeypatch)
     assert run_stage(project, "report", "--show") == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 9 and max(map(len, lines)) <= 80
-    assert all(any(line.startswith(f" {model}"[1:]) or model in line for line in lines) for model in settings().models)
+    assert all(any(model in line for line in lines) for model in settings().models)
 
 
 def test_the_repository_is_the_one_that_the_project_names_otherwise_its_readme(tmp_path):

@@ -17,8 +17,8 @@ import pytest
 
 from stages.common import run
 from stages.ui import Address, _wait_until_up, main, make_parser
+from tests.stages.ui_settings import params_in
 from tests.support.faulty_server import serving
-from tests.support.paths import params_in
 from tests.support.record_builders import make_record, of_weights
 from tests.support.servers import free_port, running, wait_until
 from tsslbp.storage.records import ModelRecord, Provenance

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from tests.support.paths import params_in
+from tests.stages.ui_settings import params_in
 from tests.support.servers import free_port, running
 
 pytestmark = pytest.mark.slow

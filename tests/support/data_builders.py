@@ -1,4 +1,4 @@
-"""Small datasets on disk for the tests of data/."""
+"""Small datasets on disk, for all tests that read data."""
 
 import os
 import zipfile
