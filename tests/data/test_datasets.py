@@ -1,11 +1,8 @@
 """Datasets in the hands of a user: torchvision's conventions, a DataLoader with workers, and the samples of the pipeline."""
 
-import doctest
-import importlib
 import operator
 import os
 import pickle
-import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +12,6 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, StackDataset
 
-import tsslbp.data
 from tests.support.data_builders import event_dataset, image_dataset, needs_mirror, prepared, write_images, write_recordings
 from tests.support.paths import ROOT
 from tsslbp.data.datasets import NMNIST, ProcessedEvents, ProcessedImages
@@ -201,11 +197,6 @@ def test_the_real_recordings_are_read():
     assert 1000 < len(sample) < 20_000
     assert 0 <= label <= 9
     assert 300 < int(test[0][0].sum()) < 5000
-
-
-@pytest.mark.parametrize("name", sorted(module.name for module in pkgutil.iter_modules(tsslbp.data.__path__, "tsslbp.data.")))
-def test_examples_run(name):
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 def test_importing_the_datasets_brings_in_nothing_heavy():

@@ -70,8 +70,9 @@ def load_network(path: str | Path, *, products: Literal["auto", "onednn", "blas"
         CheckpointError: the file is missing, damaged, or does not say what network it is of; or `products` is unknown or not there.
 
     Example:
-        >>> network = load_network("reports/weights/mnist-cnn.safetensors")  # doctest: +SKIP
-        >>> network(images).sum(0).argmax(1)  # images: (B, 1, 28, 28), normalized  # doctest: +SKIP
+        >>> network = load_network("reports/weights/mnist-cnn.safetensors")
+        >>> network(torch.zeros(2, 1, 28, 28)).shape  # (T, B, classes), of two normalized images
+        torch.Size([5, 2, 10])
     """
     if not isinstance(path, (str, Path)):
         raise TypeError(f"path {shown(path)}: expected a text or a Path, of a .safetensors file")
