@@ -18,10 +18,12 @@ def weights_path(settings: Settings, key: str) -> Path:
 
 def belongs_in_git(settings: Settings, key: str, record: ModelRecord, provenance: Provenance) -> bool:
     """Return whether the network of a row goes into git: it was run in full, has a published one beside it, and is no study's variant."""
+    if settings.base is not None or key not in settings.published:
+        return False
     from tsslbp.report.rows import make_rows
 
     row = next(row for row in make_rows(settings, {key: (record, provenance)}) if row.model == key)
-    return settings.base is None and key in settings.published and row.follows_protocol
+    return row.follows_protocol
 
 
 def who_publishes(params: Path, key: str, seed: int) -> str:
@@ -45,13 +47,13 @@ def publish_weights(settings: Settings, key: str, record: ModelRecord, provenanc
         CheckpointError: the weights are not those of the record.
         WriteError: the file cannot be written.
     """
-    from tsslbp.storage.checkpoints import CheckpointError
-
     if not belongs_in_git(settings, key, record, provenance):
         return None
     seed = record.seeds[0]
     source, target = settings.folders.checkpoints / key / f"seed-{seed.seed}-best.safetensors", weights_path(settings, key)
     if not source.exists() or checksum(source, "sha256") != seed.best_weights_sha256:
+        from tsslbp.storage.checkpoints import CheckpointError
+
         raise CheckpointError(f"{source}: is not what the record beside it names; train {key} again")
     if (size := source.stat().st_size) > LARGEST:
         return f"{source}: {size / 1e6:.0f} MB, too large for git; attach it to a release of the repository"

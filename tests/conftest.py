@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -121,6 +122,31 @@ def project(prepared: Project, tmp_path: Path) -> Project:
     copy = Project(tmp_path / "project")
     shutil.copytree(prepared.folder, copy.folder, dirs_exist_ok=True)
     return copy
+
+
+# The longest of the slow tests.
+LONGEST = (
+    "pipeline/test_committed_results.py",
+    "pipeline/test_determinism.py",
+    "tracking/test_faults.py",
+    "engines/test_ray_nodes.py",
+    "pipeline/test_concurrency.py",
+    "engines/test_side_by_side.py",
+    "pipeline/test_disk_faults.py",
+    "stages/test_plan.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files come first: two workers take whole files, and one would be alone with the last."""
+    ranks = {ROOT / "tests" / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(LONGEST)))
+
+
+@pytest.fixture
+def without_log(monkeypatch):
+    """MLflow takes most of a short training's time, and decides no number."""
+    monkeypatch.setattr("tsslbp.tracking.LiveLog", MagicMock())
 
 
 # A prepared model, for the tests of engines and of the stages around them.

@@ -109,6 +109,7 @@ def test_ctrl_c_ends_all_with_one_message(project, undisturbed, go_on):
     crowded = [f"warning: {MODEL}: 2 seeds x 1 thread on 1 core: more than there are is slower than as many"]
     assert said == [*crowded * (usable_cores() == 1), "python -m stages.fit: interrupted; the same command goes on from here"]
     assert workers_of(project.folder) == []
+    project.change("parallel: 2", "parallel: 1")  # the tests of killed workers and drivers go on in workers
     go_on()
     assert project.results() == undisturbed.results()
 

@@ -1,6 +1,7 @@
 """Equal settings and seeds give equal bits, whatever was cached, however many workers prepared the data; and what threads change."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from tests.support.in_process import printed_by, run_stage
+from tests.support.in_process import run_stage
 from tests.support.paths import ROOT
 from tests.support.project import MODEL, Project
 from tsslbp.data.images import Split
@@ -27,8 +28,17 @@ EVENTS = {
     "tau_m": 8.0,
     "tau_s": 4.0,
     "loss": {"kind": "count", "desired_count": 15, "undesired_count": 3},
-    "epochs": 2,
+    "epochs": 1,
 }
+
+ALL_STAGES = """
+from pathlib import Path
+from tests.support.in_process import prepare, train
+for dataset in ("digits", "ndigits"):
+    prepare(Path(), dataset)
+for model in ("digits-mlp", "events"):
+    assert train(Path(), model) == 0
+"""
 
 
 def with_events(folder: Path, workers: int, database: Path) -> Project:
@@ -59,18 +69,14 @@ def test_workers_and_cold_or_warm_caches_change_no_bit(tmp_path, empty_database,
     for workers in (1, 2):  # the first time nothing is compiled yet, the second time everything is
         assert (tmp_path / "numba").exists() == (workers == 2)
         project = with_events(tmp_path / f"workers {workers}", workers, empty_database)
-        for dataset in ("digits", "ndigits"):
-            project.run("download", "--dataset", dataset)
-            project.run("preprocess", "--dataset", dataset)
-        for model in ("digits-mlp", "events"):
-            project.run("fit", "--model", model)
-            printed_by(project.folder, "train", "--model", model)
+        subprocess.run([sys.executable, "-c", ALL_STAGES], cwd=project.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
         found.append(checksums(project))
     assert found[0] == found[1]
     assert {"checkpoints/events/seed-3-final.safetensors", "data/processed/ndigits/train/cells.npy"} <= set(found[0])
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_log")
 def test_what_threads_change_and_what_they_do_not(tmp_path, empty_database):
     """Data: nothing. Sums of the libraries: their order, hence bits, hence the run's identity; neurons: see method/test_neuron_cpu.py."""
     found = {}

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from tests.pipeline.project_copy import Copy
+from tests.support.project import small_settings
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +20,7 @@ def copy(tmp_path_factory):
 def done(copy, empty_database):
     """The quickstart cut down to one small model and three epochs, and run."""
     shutil.copy(empty_database, copy.folder / "quickstart/mlflow.db")
-    params = copy.folder / "quickstart/params.yaml"
-    text = params.read_text()
-    text = text[: text.index("  digits-cnn:")] + text[text.index("published:") :]
-    text = re.sub(r"epochs: \d+", "epochs: 3", text).replace("architecture: 400-400", "architecture: 200")
-    params.write_text(text)
+    (copy.folder / "quickstart/params.yaml").write_text(small_settings(3, architecture="200"))
     copy.output = copy.run("dvc", "repro", "quickstart/dvc.yaml:report")
     return copy
 

@@ -18,7 +18,7 @@ MODEL = "digits-mlp"
 def first(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Copy:
     """A project that trained one small model, pushed what it has to a folder, and committed the rest."""
     clone = Copy(tmp_path_factory.mktemp("first") / "project", empty_database)
-    (clone.folder / "quickstart/params.yaml").write_text(small_settings(2, [MODEL], "30"))
+    (clone.folder / "quickstart/params.yaml").write_text(small_settings(2, [MODEL], "30", events=False))
     clone.run("dvc", "remote", "add", "--default", "shared", str(tmp_path_factory.mktemp("remote")))
     clone.run("dvc", "repro", f"{PIPELINE}:train@{MODEL}", f"{PIPELINE}:report")
     clone.run("dvc", "push", PIPELINE)

@@ -14,6 +14,8 @@ from tsslbp.storage.record_files import FINISHED, read_record
 
 LOSS = "tsslbp.method.losses.kernel"
 
+pytestmark = pytest.mark.usefixtures("without_log")
+
 
 def said(program):
     """What a fresh process prints that runs this program."""

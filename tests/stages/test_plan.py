@@ -12,12 +12,13 @@ from rich.console import Console
 
 from stages.common import load_studies
 from stages.plan import _on, _side_by_side, table_of
+from tests.support.in_process import printed_by
 from tests.support.paths import ROOT
 from tests.support.project import MODEL, Project
 from tsslbp.cluster_plan import Machines
 from tsslbp.settings import load_settings
 
-EPOCHS = 20
+EPOCHS = 10
 PARAMS = ROOT / "params.yaml"
 
 
@@ -113,7 +114,7 @@ def _is_near(predictions, times):
 
 
 def _predicted(project):
-    said = project.run("plan", "--all", "--nodes", "1", "--cores", "2", "--seconds", "4")
+    said = printed_by(project.folder, "plan", "--all", "--nodes", "1", "--cores", "2", "--seconds", "4")
     value, unit = re.search(r"2 seeds of 1 threads at a time, all models at once: ([0-9.]+) (s|minutes);", said).groups()
     return float(value) * {"s": 1, "minutes": 60}[unit]
 

@@ -12,6 +12,7 @@ from tests.support.row_parts import EPOCHS, RUNS, fit, record_so_far
 from tsslbp.storage.record_files import read_record, write_record
 from tsslbp.storage.records import Provenance
 
+pytestmark = pytest.mark.usefixtures("without_log")
 ELSEWHERE = "as recorded before on cpu, another machine's"
 
 

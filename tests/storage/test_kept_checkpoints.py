@@ -11,6 +11,8 @@ from tsslbp.storage.checkpoints import CheckpointError, TrainingState, load_stat
 from tsslbp.storage.kept_checkpoints import pick_checkpoint
 from tsslbp.storage.records import Epoch
 
+pytestmark = pytest.mark.usefixtures("without_log")
+
 KEY = "k"
 
 

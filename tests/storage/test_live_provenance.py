@@ -16,6 +16,8 @@ from tsslbp.engines import Started
 from tsslbp.storage.live_provenance import joined, load_live, save_live
 from tsslbp.storage.record_files import FINISHED, read_record
 
+pytestmark = pytest.mark.usefixtures("without_log")
+
 LONG_AGO = "2021-03-01T00:00:00+00:00"
 BEGAN = make_provenance(0)
 
