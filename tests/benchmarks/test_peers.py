@@ -65,7 +65,12 @@ def test_the_variants_of_a_library_on_jax_are_all_tried(entry, settings):
     assert ready.setting.described(case) == trial.seconds[0][0]
 
 
-def test_a_library_that_is_missing_is_named_with_the_command_to_install_it(settings):
+@pytest.mark.parametrize("has_jax", [True, False])
+def test_a_library_that_is_missing_is_named_with_the_command_to_install_it(settings, tmp_path, monkeypatch, has_jax):
+    (tmp_path / "bin").mkdir()
+    if has_jax:
+        (tmp_path / "bin/python").touch()
+    monkeypatch.setattr("benchmarks.turns.JAX_ENVIRONMENT", tmp_path)
     missing = [
         Entry("absent", "Absent", "peer", Peer("absent", "Absent", "no-such-library", ("LIF",), runs_on)) for runs_on in ("torch", "jax")
     ]
@@ -73,7 +78,7 @@ def test_a_library_that_is_missing_is_named_with_the_command_to_install_it(setti
     assert [job.entry for job in jobs] == [OURS, LOWER_BOUND]
     assert [m.note for m in failed] == [
         "not installed: python -m pip install --no-deps -r requirements-bench.txt",
-        "not installed: .venv-jax/bin/python -m pip install --no-deps -r requirements-jax.txt",
+        "not installed: .venv-jax/bin/python -m pip install --no-deps -r requirements-jax.txt" if has_jax else "not installed: make bench",
     ]
 
 
