@@ -12,7 +12,6 @@ from tests.support.faulty_server import (
     ranged,
     redirect,
     reset,
-    serving,
     slow,
     stalled,
     status,
@@ -20,7 +19,7 @@ from tests.support.faulty_server import (
     whole,
 )
 from tests.support.servers import free_port
-from tests.support.source_builders import BODY, KEY, NAME, Place, md5
+from tests.support.source_builders import BODY, KEY, NAME, md5
 from tsslbp.data.raw_files import SourceError
 from tsslbp.data.transfer import RetryPolicy
 
@@ -73,18 +72,6 @@ FAULTS = {
     "wrong-rest": (wrong_rest, f"expected {md5(BODY)}"),
     "another-part": (another_part, "truncated: 4000|another part than it was asked for"),
 }
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def place(tmp_path):
-    return Place(tmp_path)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

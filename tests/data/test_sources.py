@@ -4,23 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.faulty_server import serving, status, whole
-from tests.support.source_builders import BODY, KEY, NAME, SUBSET, Place, make_dataset, md5
+from tests.support.faulty_server import status, whole
+from tests.support.source_builders import BODY, KEY, NAME, SUBSET, make_dataset, md5
 from tsslbp.data.kinds import raw_files
 from tsslbp.data.raw_files import SourceError, combined_checksum
 from tsslbp.settings import SettingsError
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def place(tmp_path):
-    return Place(tmp_path)
 
 
 def test_a_right_file_is_left_alone(place, server):

@@ -5,25 +5,13 @@ import pytest
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError
 
-from tests.support.faulty_server import in_turn, ranged, redirect, serving, status, truncated, whole
+from tests.support.faulty_server import in_turn, ranged, redirect, status, truncated, whole
 from tests.support.servers import free_port
-from tests.support.source_builders import BODY, HURRIED, KEY, NAME, Place, make_dataset, md5
+from tests.support.source_builders import BODY, HURRIED, KEY, NAME, make_dataset, md5
 from tsslbp.data.raw_files import SourceError
 from tsslbp.data.sources import fetch
 from tsslbp.data.transfer import RetryPolicy
 from tsslbp.settings import SourceFile
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def place(tmp_path):
-    return Place(tmp_path)
 
 
 def test_a_redirect_is_followed(place, server):
