@@ -4,7 +4,8 @@
     python -m benchmarks --quick
     python -m benchmarks --cases mnist-cnn linear-lif-512 scaling-time --implementations tsslbp lower-bound
 
-A run of everything writes <reports>/benchmark; a shortened or interrupted one <scratch>/benchmark, unless --output says otherwise.
+A run of everything on all cores writes <reports>/benchmark; a shortened or interrupted one, or one of fewer threads, <scratch>/benchmark,
+unless --output says otherwise.
 """
 
 import argparse
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_threads(threads)
         plan = run.Plan(settings, options.cases, entries, threads, options.quick, options.repetitions)
         unfinished = options.output or settings.folders.scratch / "benchmark"
-        folder = unfinished if plan.shortened else options.output or settings.folders.reports / "benchmark"
+        whole = not plan.shortened and threads == available_threads()
+        folder = (options.output or settings.folders.reports / "benchmark") if whole else unfinished
         good = run.run(plan, folder, unfinished, given, ScreenProgress())
     except KeyboardInterrupt:
         return interrupted("benchmarks")

@@ -28,6 +28,16 @@ def test_too_many_threads_are_refused_before_anything_starts(monkeypatch, tmp_pa
     assert "got 100000, but this process may use" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("arguments", "folder"), [((), "reports"), (("--threads", "1"), ".scratch"), (("--quick",), ".scratch")])
+def test_only_everything_on_all_cores_goes_to_the_committed_numbers(arguments, folder, monkeypatch):
+    written = []
+    monkeypatch.setattr(__main__, "available_threads", lambda: 2)
+    monkeypatch.setattr(__main__, "check_threads", lambda _: None)
+    monkeypatch.setattr(run, "run", lambda _plan, folder, *_: written.append(folder) or True)
+    assert __main__.main([*PARAMS, *arguments]) == 0
+    assert [path.relative_to(path.parents[1]).parts for path in written] == [(folder, "benchmark")]
+
+
 @pytest.mark.parametrize(("of_user", "ours", "peers"), [(None, "2000", "300000"), ("7", "7", "7")])
 def test_idle_threads_of_the_libraries_wait_as_gnu_openmp_has_it(of_user, ours, peers, settings, monkeypatch):
     monkeypatch.setattr(job, "SPIN_COUNT_OF_USER", of_user)
