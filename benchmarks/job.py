@@ -11,8 +11,8 @@ from benchmarks import SPIN_COUNT, SPIN_COUNT_OF_USER
 from benchmarks.cases import Case
 from benchmarks.roster import Entry, Setting
 
-OUR_SPIN_COUNT, OPENMP_SPIN_COUNT = "2000", "300000"
-"""What `tsslbp/__init__.py` sets, and what GNU OpenMP takes where nothing is set."""
+OPENMP_SPIN_COUNT = "300000"
+"""What GNU OpenMP takes where nothing is set. `import tsslbp` sets another, and what starts here inherits it."""
 GRACE = 10.0
 """Seconds that a process gets to end by itself."""
 
@@ -61,9 +61,7 @@ def environment_of(job: Job) -> dict[str, str]:
     Idle threads of the other libraries stay awake as long as GNU OpenMP has it, not as long as this project chose for itself; a value
     of the user holds for all. The lower bound is measured with this project's: it is what a step of this project could come to.
     """
-    if SPIN_COUNT_OF_USER is not None:
-        return {SPIN_COUNT: SPIN_COUNT_OF_USER}
-    return {SPIN_COUNT: OPENMP_SPIN_COUNT if job.entry.kind == "peer" else OUR_SPIN_COUNT}
+    return {SPIN_COUNT: OPENMP_SPIN_COUNT} if job.entry.kind == "peer" and SPIN_COUNT_OF_USER is None else {}
 
 
 @contextlib.contextmanager

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import SPIN_COUNT, SPIN_COUNT_OF_USER
-from benchmarks.job import OPENMP_SPIN_COUNT, OUR_SPIN_COUNT
+from benchmarks.job import OPENMP_SPIN_COUNT
 from benchmarks.roster import PEERS
 from tsslbp.limits import usable_cores, usable_memory
 from tsslbp.storage.provenance import device_name, git_commit, library_versions
 
 MOST_SHARE, MOST_CORES = 0.02, 0.5
+"""What other programs may take of the cores' time during a turn: this share of it, and no more than this part of one core."""
 
 
 def busy_share(cores: int) -> float:
@@ -127,7 +128,7 @@ def conditions(threads: int, command: Sequence[str], root: Path) -> Conditions:
 def _idle_threads() -> str:
     if SPIN_COUNT_OF_USER is not None:
         return f"{SPIN_COUNT}={SPIN_COUNT_OF_USER} in every process of PyTorch"
-    return f"{SPIN_COUNT}={OUR_SPIN_COUNT}; {OPENMP_SPIN_COUNT}, GNU OpenMP's own, for the libraries on PyTorch"
+    return f"{SPIN_COUNT}={os.environ[SPIN_COUNT]}; {OPENMP_SPIN_COUNT}, GNU OpenMP's own, for the libraries on PyTorch"
 
 
 def _memory() -> str:

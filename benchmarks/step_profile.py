@@ -3,9 +3,9 @@
     python -m benchmarks.step_profile
     python -m benchmarks.step_profile --cases mnist-cnn --threads 1
 
-Writes <reports>/benchmark/profile.md and .csv, of other models or threads <scratch>/benchmark; takes a minute. The clock is read where one part ends and the next begins, some
-thirty times per step (stopwatch.py). PyTorch's profiler stores events in between, which moved large tensors to new pages and made the
-neurons' part half as long again.
+Writes <reports>/benchmark/profile.md and .csv, of other models or threads <scratch>/benchmark; takes a minute. The clock is read where
+one part ends and the next begins, some thirty times per step (stopwatch.py). PyTorch's profiler stores events in between, which moved
+large tensors to new pages and made the neurons' part half as long again.
 """
 
 import argparse

@@ -41,8 +41,9 @@ def test_only_everything_on_all_cores_goes_to_the_committed_numbers(arguments, f
 @pytest.mark.parametrize(("of_user", "ours", "peers"), [(None, "2000", "300000"), ("7", "7", "7")])
 def test_idle_threads_of_the_libraries_wait_as_gnu_openmp_has_it(of_user, ours, peers, settings, monkeypatch):
     monkeypatch.setattr(job, "SPIN_COUNT_OF_USER", of_user)
+    monkeypatch.setenv("GOMP_SPINCOUNT", ours)
     entries = (OURS, LOWER_BOUND, NOT_COMPILED[0])
-    values = [environment_of(Job(small(settings), entry, 1))["GOMP_SPINCOUNT"] for entry in entries]
+    values = [(os.environ | environment_of(Job(small(settings), entry, 1)))["GOMP_SPINCOUNT"] for entry in entries]
     assert values == [ours, ours, peers]
 
 
@@ -67,6 +68,7 @@ def test_a_peers_process_gets_the_value(monkeypatch, settings):
 
     seen = []
     monkeypatch.setattr(job, "SPIN_COUNT_OF_USER", None)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "2000")
     monkeypatch.setattr(worker, "get_context", lambda _: Recording(seen))
     for entry in (OURS, NOT_COMPILED[0]):
         worker.TorchWorker(Job(small(settings), entry, 1))

@@ -6,10 +6,9 @@ import pytest
 
 from benchmarks import run
 from benchmarks.cases import LayerCase, Sweep, changed, network_cases
-from benchmarks.commands import Findings
 from benchmarks.csv_table import csv_text
 from benchmarks.machine import Conditions
-from benchmarks.measurement import Measurement, Trial
+from benchmarks.measurement import Trial
 from benchmarks.report import markdown
 from benchmarks.results import Results
 from benchmarks.roster import COMPILED, LOWER_BOUND, LOWER_BOUND_ONCE, NOT_COMPILED, OURS, PEERS
@@ -17,12 +16,9 @@ from benchmarks.row_of_table import RowTime, Way
 from benchmarks.row_of_table import csv_text as row_csv
 from benchmarks.scaling import points, straight_line
 from stages.display import ScreenProgress
+from tests.benchmarks.builders import measured
 
 CONDITIONS = Conditions((("machine", "Zen"), ("software", "torch 2")), 0.0)
-
-
-def measured(case, entry, seconds, mode="train", peak=3_000_000, **changes) -> Measurement:
-    return Measurement(case, entry, mode, seconds, 1, "", Findings((0.1,), "synthetic", 1_000_000, peak), **changes)
 
 
 def page(measurements, **changes) -> str:

@@ -8,7 +8,7 @@ from benchmarks import row_of_table, run
 from benchmarks.__main__ import main
 from benchmarks.roster import LOWER_BOUND, NOT_COMPILED, OURS
 from stages.display import ScreenProgress
-from tests.benchmarks.test_report import measured
+from tests.benchmarks.builders import measured
 
 
 @pytest.fixture(autouse=True)

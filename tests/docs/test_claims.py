@@ -7,20 +7,11 @@ import tomllib
 
 import yaml
 
+from tests.docs.pages import page, table_row
 from tests.support.paths import ROOT
 from tsslbp.report.origin import read_runs
 from tsslbp.report.rows import make_rows
 from tsslbp.settings import Settings, load_settings
-
-
-def page(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
-def table_row(text: str, start: str) -> list[str]:
-    """The cells of the table's line that begins with a name, without the name; marks of stress are left out."""
-    (line,) = [line for line in text.splitlines() if line.startswith(f"| {start} |")]
-    return [cell.strip(" *") for cell in line.strip("|").split("|")[1:]]
 
 
 def extents(settings: Settings) -> dict[str, str]:

@@ -2,9 +2,11 @@
 
 import csv
 import re
+import subprocess
+import sys
 
 from benchmarks.report import METHOD
-from tests.docs.test_claims import page, table_row
+from tests.docs.pages import page, table_row
 from tests.support.paths import ROOT
 
 NOT_COMPILED = ("norse", "snntorch", "spikingjelly")
@@ -34,6 +36,11 @@ def test_samples_are_synthetic_and_the_page_says_so():
 
 def test_the_page_of_results_ends_with_the_method():
     assert page("reports/benchmark/results.md").endswith(f"## How it was measured\n\n{METHOD}\n")
+
+
+def test_the_method_is_told_alike_on_many_cores():
+    code = "import os; os.cpu_count = lambda: 64; from benchmarks.report import METHOD; print(METHOD)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == f"{METHOD}\n"
 
 
 def memory(case: str) -> dict[str, int]:

@@ -24,7 +24,7 @@ def no_moves(samples: int) -> NDArray[np.float64]:
 
 
 def draw_moves(augmentation: Augmentation, samples: int, seed: int, epoch: int) -> NDArray[np.float64]:
-    """How each sample is moved in this epoch, (samples, 4): rows that its window moves down, columns right, whether mirrored, angle in radians."""
+    """How each sample is moved in this epoch, (samples, 4): its window's way down and right in pixels, whether mirrored, radians."""
     moves, generator = no_moves(samples), sample_generator(seed, epoch, AUGMENTATION)
     if augmentation.crop:
         moves[:, : RIGHT + 1] = generator.integers(-augmentation.crop, augmentation.crop, (samples, 2), np.int8, endpoint=True)
