@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import SPIN_COUNT, SPIN_COUNT_OF_USER
-from benchmarks.job import OPENMP_SPIN_COUNT
+from benchmarks.processes.job import OPENMP_SPIN_COUNT
 from benchmarks.roster import PEERS
 from tsslbp.limits import usable_cores, usable_memory
 from tsslbp.storage.provenance import device_name, git_commit, library_versions

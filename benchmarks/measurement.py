@@ -4,7 +4,7 @@ import statistics
 from dataclasses import dataclass
 
 from benchmarks.cases import Case
-from benchmarks.commands import Findings
+from benchmarks.processes.commands import Findings
 from benchmarks.roster import Entry
 
 

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import torch
 
+from benchmarks import ROOT
 from benchmarks.arguments import interrupted, positive
 from stages.engine import open_engine
 from stages.seeds import job_of
 from tsslbp.experiment import ModelRun
 from tsslbp.settings import Settings, load_settings
 
-ROOT = Path(__file__).parents[1]
 QUICKSTART = ROOT / "quickstart/params.yaml"
 SEEDS = 5
 EPOCHS = 10

@@ -3,16 +3,16 @@
 import shutil
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distributions, version
-from pathlib import Path
 from typing import Literal
 
+from benchmarks import ROOT
 from benchmarks.cases import Case, LayerCase
 from benchmarks.peers import Peer, find_peers
 
 COMPILED_STEPS = 10
 """Up to this T, and not in large networks, the peers are also measured through torch.compile, which unrolls time: it takes
 20 s at T = 5 and minutes at T = 30. Up to this T, peers on JAX are tried with their steps unrolled."""
-JAX_ENVIRONMENT = Path(__file__).parent.parent / ".venv-jax"
+JAX_ENVIRONMENT = ROOT / ".venv-jax"
 """Where `make bench` installs requirements-jax.txt."""
 
 

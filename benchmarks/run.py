@@ -7,15 +7,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks import ROOT
 from benchmarks.cases import ROW, Case, Choice, LayerCase, Sweep, chosen
-from benchmarks.job import Job
 from benchmarks.machine import ProcessorTime, conditions, with_others
 from benchmarks.measurement import Measurement, Trial
-from benchmarks.results import Results
+from benchmarks.page.results import Results
+from benchmarks.processes.job import Job
+from benchmarks.processes.turns import QUICK, Effort, find_settings, measure
 from benchmarks.roster import LOWER_BOUND, OURS, ROSTER, Entry
 from benchmarks.row_of_table import QUICK_SHARE, SHARE, RowTime, measure_row
 from benchmarks.row_of_table import csv_text as row_csv
-from benchmarks.turns import QUICK, Effort, find_settings, measure
 from stages.display import ScreenProgress
 from tsslbp.settings import Settings
 from tsslbp.storage.files import whole_file, write_text
@@ -87,7 +88,7 @@ def run(plan: Plan, folder: Path, unfinished: Path, arguments: Sequence[str], pr
         check_folder(wanted)
     choice = chosen(plan.settings, plan.cases, plan.quick)
     groups = _with_jobs(plan, choice, progress)
-    since, around = ProcessorTime.now(), conditions(plan.threads, ["benchmarks", *arguments], Path(__file__).parent.parent)
+    since, around = ProcessorTime.now(), conditions(plan.threads, ["benchmarks", *arguments], ROOT)
     if around.busy:
         progress.say(f"warning: load {around.load:.2f} before the start: other programs compute, too, and will spoil the numbers")
     measurements: list[Measurement] = []
@@ -190,9 +191,9 @@ def _measured(group: _Group, effort: Effort, progress: ScreenProgress) -> tuple[
 
 def _write(folder: Path, results: Results) -> None:
     """Write the numbers, then the page and its charts: numbers took an hour, and a chart that cannot be drawn takes none along."""
-    from benchmarks.charts import pictures
-    from benchmarks.csv_table import csv_text
-    from benchmarks.report import markdown
+    from benchmarks.page.charts import pictures
+    from benchmarks.page.csv_table import csv_text
+    from benchmarks.page.report import markdown
 
     write_text(folder / "results.csv", csv_text(results.measurements))
     if results.row:

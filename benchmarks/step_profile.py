@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from benchmarks import ROOT
 from benchmarks.arguments import interrupted, positive
 from benchmarks.cases import NETWORKS, NetworkCase, chosen
 from benchmarks.machine import ProcessorTime, available_threads, conditions, with_others
-from benchmarks.markdown import facts, table
-from benchmarks.stopwatch import NEURONS, NEURONS_BACK, PARTS, UPDATE, Stopwatch, watched
+from benchmarks.networks.stopwatch import NEURONS, NEURONS_BACK, PARTS, UPDATE, Stopwatch, watched
+from benchmarks.page.markdown import facts, table
 from stages.display import ScreenProgress
 from tsslbp.settings import Execution, Settings, SettingsError, load_settings
 from tsslbp.storage.files import write_text
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         settings = load_settings(options.params)
-        around = conditions(options.threads, ["benchmarks.step_profile", *given], Path(__file__).parent.parent)
+        around = conditions(options.threads, ["benchmarks.step_profile", *given], ROOT)
         since = ProcessorTime.now()
         profiles = measure(settings, options.cases, options.threads, ScreenProgress())
     except KeyboardInterrupt:
@@ -111,8 +112,8 @@ def measure(settings: Settings, names: Sequence[str], threads: int, progress: Sc
 
 def profiled(case: NetworkCase, seconds: float = SECONDS) -> Profile:
     """Train a network for some seconds and divide its steps."""
-    from benchmarks.implementations import ours
-    from benchmarks.inputs import load
+    from benchmarks.networks.implementations import ours
+    from benchmarks.networks.inputs import load
 
     training, watch = ours(case, load(case)), Stopwatch()
     steps: list[dict[str, float]] = []

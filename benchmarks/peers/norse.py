@@ -7,7 +7,7 @@ from benchmarks.peers import Constants, Peer
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmarks.peer_network import Neurons
+    from benchmarks.networks.peer_network import Neurons
 
 BOX, WITH_SYNAPSE = "LIFBoxCell", "LIF"
 PEER = Peer("norse", "Norse", "norse", (BOX, WITH_SYNAPSE))
@@ -20,7 +20,7 @@ def neurons(variant: str, constants: Constants) -> "Neurons":
     import norse.torch as library
     import torch
 
-    from benchmarks.peer_network import Neurons
+    from benchmarks.networks.peer_network import Neurons
 
     membrane, synapse = torch.tensor(1 / (constants.tau_m * STEP)), torch.tensor(1 / (constants.tau_s * STEP))
     threshold = torch.tensor(constants.threshold)

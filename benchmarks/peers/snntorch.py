@@ -7,7 +7,7 @@ from benchmarks.peers import Constants, Peer
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmarks.peer_network import Neurons
+    from benchmarks.networks.peer_network import Neurons
 
 BY_SUBTRACTION, TO_ZERO = "Leaky (fast sigmoid, reset by subtraction)", "Leaky (arctan, reset to zero)"
 PEER = Peer("snntorch", "snnTorch", "snntorch", (BY_SUBTRACTION, TO_ZERO))
@@ -18,7 +18,7 @@ def neurons(variant: str, constants: Constants) -> "Neurons":
     import snntorch
     from snntorch import surrogate
 
-    from benchmarks.peer_network import Neurons
+    from benchmarks.networks.peer_network import Neurons
 
     gradient, reset = (surrogate.fast_sigmoid(), "subtract") if variant == BY_SUBTRACTION else (surrogate.atan(), "zero")
     cell = snntorch.Leaky(1 - 1 / constants.tau_m, threshold=constants.threshold, spike_grad=gradient, reset_mechanism=reset)

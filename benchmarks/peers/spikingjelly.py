@@ -7,7 +7,7 @@ from benchmarks.peers import Constants, Peer
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from benchmarks.peer_network import Neurons
+    from benchmarks.networks.peer_network import Neurons
 
 PEER = Peer("spikingjelly", "SpikingJelly", "spikingjelly", ("LIFNode", "SimpleLIFNode"))
 
@@ -16,7 +16,7 @@ def neurons(variant: str, constants: Constants) -> "Neurons":
     """Build a layer of neurons; `variant` is the name of the library's class."""
     from spikingjelly.activation_based import neuron, surrogate
 
-    from benchmarks.peer_network import Neurons
+    from benchmarks.networks.peer_network import Neurons
 
     cell = getattr(neuron, variant)(
         tau=float(constants.tau_m), decay_input=False, v_threshold=constants.threshold, v_reset=0.0,

@@ -1,8 +1,8 @@
 """A small case and made-up measurements, for the tests of the benchmark."""
 
 from benchmarks.cases import NetworkCase, changed
-from benchmarks.commands import Findings
 from benchmarks.measurement import Measurement
+from benchmarks.processes.commands import Findings
 from tsslbp.settings import Settings
 
 

@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-from benchmarks import __main__, full_size, job, machine, neurons, ray_engine, run, step_profile
-from benchmarks.job import Job, environment_of, with_environment
+from benchmarks import __main__, machine, neurons, ray_engine, run, step_profile
+from benchmarks.full_size import __main__ as full_size
+from benchmarks.processes import job
+from benchmarks.processes.job import Job, environment_of, with_environment
 from benchmarks.roster import LOWER_BOUND, NOT_COMPILED, OURS
 from tests.benchmarks.builders import small
 from tests.support.paths import ROOT
@@ -64,7 +66,7 @@ def test_a_process_is_started_with_its_variables_and_this_one_keeps_its_own(monk
 
 
 def test_a_peers_process_gets_the_value(monkeypatch, settings):
-    from benchmarks import worker
+    from benchmarks.processes import worker
 
     seen = []
     monkeypatch.setattr(job, "SPIN_COUNT_OF_USER", None)
@@ -117,7 +119,7 @@ def test_an_interrupt_is_one_line(module, name, arguments, tmp_path, monkeypatch
     monkeypatch.setattr(neurons, "keep_large_blocks", lambda: None)
     monkeypatch.chdir(tmp_path)
     assert module.main(arguments) == 130
-    assert capsys.readouterr().err == f"{module.__name__}: interrupted\n"
+    assert capsys.readouterr().err == f"{module.__name__.removesuffix('.__main__')}: interrupted\n"
 
 
 def test_no_turns_of_the_engines_are_refused_at_once(monkeypatch):

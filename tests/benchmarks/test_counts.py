@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import inputs
 from benchmarks.cases import changed, chosen, layer_cases, sweeps
-from benchmarks.commands import Commands
-from benchmarks.peer_network import Neurons, PeerNetwork
+from benchmarks.networks import inputs
+from benchmarks.networks.peer_network import Neurons, PeerNetwork
+from benchmarks.processes.commands import Commands
 from benchmarks.roster import ROSTER, Setting
 from tests.benchmarks.builders import small
 from tsslbp.architecture import plan_network
@@ -115,7 +115,7 @@ def test_every_name_on_the_roster_is_its_own():
 @pytest.mark.parametrize(("later", "compared"), [((0.01, 0.02), 4), ((2.0, 3.0), 2), ((0.01, 3.0), 2)])
 def test_settings_are_compared_by_steps_after_the_first_which_compiles(monkeypatch, later, compared):
     """The first call of a step takes a minute here, whichever setting it is of."""
-    monkeypatch.setattr("benchmarks.commands.timed", lambda step, _: step())
+    monkeypatch.setattr("benchmarks.processes.commands.timed", lambda step, _: step())
     calls = dict.fromkeys(("one", "other"), 0)
 
     def make(setting, _):

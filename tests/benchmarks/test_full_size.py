@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.full_size import main
-from benchmarks.full_size_parts import JITTER_US, MOVE, Archives, start_up
+from benchmarks.full_size.__main__ import main
+from benchmarks.full_size.parts import JITTER_US, MOVE, Archives, start_up
 from benchmarks.row_of_table import write_data
 from stages.display import ScreenProgress
 from tests.support.paths import ROOT
@@ -93,7 +93,7 @@ def test_wrong_arguments_are_one_line(arguments, message, tmp_path, monkeypatch,
 
 @pytest.mark.parametrize(("share", "folder"), [("1", "reports"), ("0.001", ".scratch")])
 def test_the_committed_numbers_are_of_the_full_size_alone(share, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmarks.full_size.measure", lambda *_: [])
+    monkeypatch.setattr("benchmarks.full_size.__main__.measure", lambda *_: [])
     monkeypatch.chdir(tmp_path)
     assert main(["--params", str(ROOT / "params.yaml"), "--share", share]) == 0
     assert [path.parent for path in tmp_path.rglob("full-size.csv")] == [tmp_path / folder / "benchmark"]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.cases import LayerCase
-from benchmarks.jax_inputs import write_inputs
-from benchmarks.jax_process import JaxWorker
-from benchmarks.job import Job, WorkerError
+from benchmarks.jax.inputs import write_inputs
+from benchmarks.jax.process import JaxWorker
+from benchmarks.processes.job import Job, WorkerError
 from benchmarks.roster import JAX_ENVIRONMENT, PEERS
 from tests.benchmarks.builders import small
 from tsslbp.method.build import build_network
@@ -48,7 +48,7 @@ def test_samples_that_cannot_be_written_are_an_error_and_no_hang(settings):
 
 
 def test_an_environment_that_is_gone_is_an_error_of_the_implementation(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmarks.jax_process.JAX_ENVIRONMENT", tmp_path)
+    monkeypatch.setattr("benchmarks.jax.process.JAX_ENVIRONMENT", tmp_path)
     layer = LayerCase("lif", 8, linear=False, batch=2, time_steps=4)
     with JaxWorker(job(settings, case=layer)) as worker, pytest.raises(WorkerError, match=r"FileNotFoundError: .*bin/python"):
         worker.ask("ready")

@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.cases import LayerCase
-from benchmarks.lower_bound import DenseProducts, fastest, libraries, network_products
+from benchmarks.networks.lower_bound import DenseProducts, fastest, libraries, network_products
 from tests.benchmarks.builders import small
 from tsslbp.architecture import plan_network
 from tsslbp.method.network import SpikingNetwork

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cases import layer_cases
-from benchmarks.charts import looks
-from benchmarks.job import Job
+from benchmarks.page.charts import looks
 from benchmarks.peers import Peer, find_peers
+from benchmarks.processes.job import Job
+from benchmarks.processes.turns import Effort, find_settings, measure
 from benchmarks.roster import LIBRARIES, LOWER_BOUND, OURS, PEERS, ROSTER, Entry
-from benchmarks.turns import Effort, find_settings, measure
 from tests.benchmarks.builders import small
 from tests.support.paths import ROOT
 
@@ -29,7 +29,7 @@ PEER = Peer("toy", "Toy", "torch", ("passes",))
 def neurons(variant: str, constants: Constants):
     import torch
 
-    from benchmarks.peer_network import Neurons
+    from benchmarks.networks.peer_network import Neurons
 
     return Neurons(torch.nn.Identity(), lambda cell, current: cell(current))
 '''
@@ -70,7 +70,7 @@ def test_a_library_that_is_missing_is_named_with_the_command_to_install_it(setti
     (tmp_path / "bin").mkdir()
     if has_jax:
         (tmp_path / "bin/python").touch()
-    monkeypatch.setattr("benchmarks.turns.JAX_ENVIRONMENT", tmp_path)
+    monkeypatch.setattr("benchmarks.processes.turns.JAX_ENVIRONMENT", tmp_path)
     missing = [
         Entry("absent", "Absent", "peer", Peer("absent", "Absent", "no-such-library", ("LIF",), runs_on)) for runs_on in ("torch", "jax")
     ]

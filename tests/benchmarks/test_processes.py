@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.cases import LayerCase
-from benchmarks.job import Job, WorkerError
+from benchmarks.processes.job import Job, WorkerError
+from benchmarks.processes.turns import Effort, fitting, measure
+from benchmarks.processes.worker import TorchWorker, commands_of
 from benchmarks.roster import LOWER_BOUND, OURS
-from benchmarks.turns import Effort, fitting, measure
-from benchmarks.worker import TorchWorker, commands_of
 from tests.benchmarks.builders import small
 from tests.support.paths import ROOT
 

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from benchmarks.commands import Turn
 from benchmarks.machine import BUSY_SHARE, ProcessorTime
-from benchmarks.quiet import Timed, repeat_disturbed, watched
+from benchmarks.processes.commands import Turn
+from benchmarks.processes.quiet import Timed, repeat_disturbed, watched
 
 CORES = os.cpu_count() or 1
 

@@ -6,15 +6,15 @@ import pytest
 
 from benchmarks import run
 from benchmarks.cases import LayerCase, Sweep, changed, network_cases
-from benchmarks.csv_table import csv_text
 from benchmarks.machine import Conditions
 from benchmarks.measurement import Trial
-from benchmarks.report import markdown
-from benchmarks.results import Results
+from benchmarks.page.csv_table import csv_text
+from benchmarks.page.report import markdown
+from benchmarks.page.results import Results
+from benchmarks.page.scaling import points, straight_line
 from benchmarks.roster import COMPILED, LOWER_BOUND, LOWER_BOUND_ONCE, NOT_COMPILED, OURS, PEERS
 from benchmarks.row_of_table import RowTime, Way
 from benchmarks.row_of_table import csv_text as row_csv
-from benchmarks.scaling import points, straight_line
 from stages.display import ScreenProgress
 from tests.benchmarks.builders import measured
 

@@ -72,7 +72,7 @@ def test_a_chart_that_cannot_be_drawn_takes_no_numbers_along(settings, tmp_path,
     def fail(_):
         raise RuntimeError("no font")
 
-    monkeypatch.setattr("benchmarks.charts.pictures", fail)
+    monkeypatch.setattr("benchmarks.page.charts.pictures", fail)
     with pytest.raises(RuntimeError, match="no font"):
         start(settings, tmp_path, ["mnist-cnn"])
     assert cases_of(tmp_path / "report") == ["mnist-cnn"] * 2

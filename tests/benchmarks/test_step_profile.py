@@ -7,10 +7,10 @@ import torch
 
 from benchmarks import step_profile
 from benchmarks.cases import NETWORKS, NetworkCase
-from benchmarks.implementations import ours
-from benchmarks.inputs import load
+from benchmarks.networks.implementations import ours
+from benchmarks.networks.inputs import load
+from benchmarks.networks.stopwatch import LOSS, NEURONS, NEURONS_BACK, PARTS, PRODUCTS, PRODUCTS_BACK, REST, UPDATE, Stopwatch, watched
 from benchmarks.step_profile import Profile
-from benchmarks.stopwatch import LOSS, NEURONS, NEURONS_BACK, PARTS, PRODUCTS, PRODUCTS_BACK, REST, UPDATE, Stopwatch, watched
 from tests.benchmarks.builders import small
 from tests.support.paths import ROOT
 

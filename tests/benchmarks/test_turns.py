@@ -4,13 +4,13 @@ import csv
 
 import pytest
 
-from benchmarks import turns
-from benchmarks.commands import Findings, Turn
-from benchmarks.csv_table import csv_text
-from benchmarks.job import Job, WorkerError
 from benchmarks.machine import Conditions
-from benchmarks.report import markdown
-from benchmarks.results import Results
+from benchmarks.page.csv_table import csv_text
+from benchmarks.page.report import markdown
+from benchmarks.page.results import Results
+from benchmarks.processes import turns
+from benchmarks.processes.commands import Findings, Turn
+from benchmarks.processes.job import Job, WorkerError
 from benchmarks.roster import COMPILED, NOT_COMPILED, OURS, PEERS
 from tests.benchmarks.builders import small
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from benchmarks.report import METHOD
+from benchmarks.page.report import METHOD
 from tests.docs.pages import page, table_row
 from tests.support.paths import ROOT
 
@@ -39,7 +39,7 @@ def test_the_page_of_results_ends_with_the_method():
 
 
 def test_the_method_is_told_alike_on_many_cores():
-    code = "import os; os.cpu_count = lambda: 64; from benchmarks.report import METHOD; print(METHOD)"
+    code = "import os; os.cpu_count = lambda: 64; from benchmarks.page.report import METHOD; print(METHOD)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == f"{METHOD}\n"
 
 

@@ -15,9 +15,9 @@ from multiprocessing.connection import Connection
 from typing import Any, Self
 
 from benchmarks.cases import NetworkCase
-from benchmarks.commands import SYNTHETIC, Commands
-from benchmarks.jax_process import JaxWorker
-from benchmarks.job import GRACE, Job, Worker, WorkerError, environment_of, with_environment, without_interrupts
+from benchmarks.jax.process import JaxWorker
+from benchmarks.processes.commands import SYNTHETIC, Commands
+from benchmarks.processes.job import GRACE, Job, Worker, WorkerError, environment_of, with_environment, without_interrupts
 from benchmarks.roster import Setting
 from tsslbp.settings import Execution
 
@@ -94,8 +94,8 @@ def serve(connection: Connection, job: Job) -> None:
 def commands_of(job: Job) -> Commands:
     """Prepare this process for a job as the stage `train` prepares its own, for the peers too, and return what it can be asked."""
     _be_quiet(job)
-    from benchmarks.implementations import Implementation, build, rehearse
-    from benchmarks.inputs import Samples, load
+    from benchmarks.networks.implementations import Implementation, build, rehearse
+    from benchmarks.networks.inputs import Samples, load
     from tsslbp.method.numerics import prepare_device
     from tsslbp.system import keep_large_blocks
 

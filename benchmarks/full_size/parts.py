@@ -19,7 +19,8 @@ from typing import Self
 
 import numpy as np
 
-from benchmarks.commands import SYNTHETIC
+from benchmarks import ROOT
+from benchmarks.processes.commands import SYNTHETIC
 from tsslbp.data import recordings
 from tsslbp.data.archives import open_zip, read_entry
 from tsslbp.data.events import SENSOR, Events, read_events, write_events
@@ -106,10 +107,10 @@ def training_memory(params: Path, model: str, processed: Path) -> int:
     """Measure the peak memory, in bytes, of a process that trains and tests a few batches."""
     arguments = ["--params", str(params), "--model", model, "--processed", str(processed)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.training_memory", *arguments], env=_environment(), capture_output=True, text=True
+        [sys.executable, "-m", "benchmarks.full_size.training_memory", *arguments], env=_environment(), capture_output=True, text=True
     )
     if done.returncode:
-        raise ValueError(f"benchmarks.training_memory ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+        raise ValueError(f"benchmarks.full_size.training_memory ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
     return int(done.stdout)
 
 
@@ -165,4 +166,4 @@ def _read_until(screen: int, pattern: re.Pattern[bytes], deadline: float) -> Non
 
 
 def _environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "MLFLOW_TRACKING_URI": ""}
+    return os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": ""}

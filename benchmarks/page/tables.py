@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from benchmarks.cases import NetworkCase, Sweep
-from benchmarks.markdown import escape, significant, table
 from benchmarks.measurement import Measurement
-from benchmarks.results import Results, times
+from benchmarks.page.markdown import escape, significant, table
+from benchmarks.page.results import Results, times
+from benchmarks.page.scaling import points, straight_line
 from benchmarks.roster import LIBRARIES, LOWER_BOUND, LOWER_BOUND_BF16, LOWER_BOUND_ONCE, NOT_COMPILED, OURS, OURS_BF16, PEERS, Entry
-from benchmarks.scaling import points, straight_line
 
 MISSING, DAGGER = "–", "†"
 MEGABYTE = 1e6

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from benchmarks.commands import Turn
 from benchmarks.machine import BUSY_SHARE, ProcessorTime
+from benchmarks.processes.commands import Turn
 
 J = TypeVar("J")
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.cases import Case, LayerCase, NetworkCase
-from benchmarks.inputs import Samples, load
-from benchmarks.lower_bound import LowerBound, linear_product, network_products
-from benchmarks.peer_network import Neurons, PeerNetwork
+from benchmarks.networks.inputs import Samples, load
+from benchmarks.networks.lower_bound import LowerBound, linear_product, network_products
+from benchmarks.networks.peer_network import Neurons, PeerNetwork
 from benchmarks.peers import Constants, module_of
 from benchmarks.roster import Entry, Setting
 from tsslbp.method.batches import Batch

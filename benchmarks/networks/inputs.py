@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.cases import NetworkCase
-from benchmarks.commands import SYNTHETIC
+from benchmarks.processes.commands import SYNTHETIC
 from tsslbp.method.batches import Batch, load_splits
 from tsslbp.settings import Dataset, Settings
 

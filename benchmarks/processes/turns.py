@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from benchmarks.job import Job, Worker, WorkerError
 from benchmarks.measurement import Measurement, Trial
-from benchmarks.quiet import Timed, repeat_disturbed, watched
+from benchmarks.processes.job import Job, Worker, WorkerError
+from benchmarks.processes.quiet import Timed, repeat_disturbed, watched
+from benchmarks.processes.worker import start
 from benchmarks.roster import JAX_ENVIRONMENT, Entry, Setting, compiler
-from benchmarks.worker import start
 from tsslbp.limits import available_memory, usable_memory
 
 MEMORY_SHARE = 0.75

@@ -21,7 +21,7 @@ RATE_STEPS = 50
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """Read what `jax_inputs.write_inputs` wrote of a case."""
+    """Read what `inputs.write_inputs` wrote of a case."""
     description: dict[str, Any] = json.loads((folder / "case.json").read_text())
     return description
 
@@ -33,7 +33,7 @@ class Network:
         peer: name of the module with the neurons.
         variant: which of them.
         first_once: whether a still image's first product is computed once.
-        folder: with the files of `jax_inputs.write_inputs`.
+        folder: with the files of `inputs.write_inputs`.
     """
 
     remark = ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from benchmarks.implementations import Training
+    from benchmarks.networks.implementations import Training
 
 PRODUCTS, PRODUCTS_BACK = "products forward", "products backward"
 NEURONS, NEURONS_BACK = "neurons forward", "neurons backward"

@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from benchmarks.cases import Sweep
-from benchmarks.markdown import significant
 from benchmarks.measurement import Measurement
-from benchmarks.results import Results
+from benchmarks.page.markdown import significant
+from benchmarks.page.results import Results
+from benchmarks.page.scaling import Point, points, straight_line
 from benchmarks.roster import LIBRARIES, LOWER_BOUND, OURS, OURS_BF16, PEERS, Entry
-from benchmarks.scaling import Point, points, straight_line
 from tsslbp.figures.canvas import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILLION, Picture, blank, blank_figure, finish, style
 
 _SHAPES = (("s", VERMILLION), ("^", GREEN), ("D", ORANGE), ("v", GREY), ("P", BLACK), ("X", VERMILLION), ("<", GREEN), (">", ORANGE))

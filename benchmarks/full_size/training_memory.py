@@ -1,6 +1,6 @@
 """Trains and tests a few batches and prints the largest memory of this process, in bytes: what `full_size` starts and reads.
 
-python -m benchmarks.training_memory --params params.yaml --model nmnist-cnn-t30 --processed data/processed/nmnist
+python -m benchmarks.full_size.training_memory --params params.yaml --model nmnist-cnn-t30 --processed data/processed/nmnist
 """
 
 import argparse
@@ -20,7 +20,9 @@ STEPS = 4
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.training_memory", description="Print a training process's peak memory.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.full_size.training_memory", description="Print a training process's peak memory."
+    )
     parser.add_argument("--params", type=Path, required=True, help="the settings")
     parser.add_argument("--model", required=True, help="a model of them")
     parser.add_argument("--processed", type=Path, required=True, help="the folder of its arrays")

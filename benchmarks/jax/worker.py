@@ -1,4 +1,4 @@
-"""The far end of `jax_process.py`: one peer in one case, in the environment of JAX, without PyTorch.
+"""The far end of `process.py`: one peer in one case, in the environment of JAX, without PyTorch.
 
 Reads one JSON list per line, a command and its arguments, and answers each with one: whether it went well, and the answer.
 """
@@ -11,7 +11,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from benchmarks.commands import SYNTHETIC, Commands
+from benchmarks.processes.commands import SYNTHETIC, Commands
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
 
 def commands_of(task: dict[str, Any]) -> Commands:
     """Import JAX and return what the process can be asked."""
-    from benchmarks.jax_network import Layer, Network, read_description
+    from benchmarks.jax.network import Layer, Network, read_description
 
     def make(setting: dict[str, Any], _trial: bool) -> Network | Layer:
         if task["layer"] is not None:

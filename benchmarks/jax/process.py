@@ -13,12 +13,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks import ROOT
 from benchmarks.cases import Case, NetworkCase
-from benchmarks.commands import Findings, Turn
-from benchmarks.job import GRACE, Job, WorkerError, without_interrupts
+from benchmarks.processes.commands import Findings, Turn
+from benchmarks.processes.job import GRACE, Job, WorkerError, without_interrupts
 from benchmarks.roster import JAX_ENVIRONMENT
 
-ROOT = Path(__file__).parent.parent
 ERRORS = "errors"
 """The file, among a process's inputs, with what it or the process that writes them stopped with."""
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_TOP_PAD_": str(2**28)}
@@ -81,7 +81,7 @@ class JaxWorker:
         assert job.entry.peer is not None
         task = {"peer": job.entry.peer.name, "threads": job.threads, "layer": layer, "setting": job.setting and asdict(job.setting)}
         return subprocess.Popen(
-            [JAX_ENVIRONMENT.absolute() / "bin/python", "-m", "benchmarks.jax_worker", json.dumps(task)],
+            [JAX_ENVIRONMENT.absolute() / "bin/python", "-m", "benchmarks.jax.worker", json.dumps(task)],
             cwd=folder,
             env=os.environ | ALLOCATOR | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
             stdin=subprocess.PIPE,
@@ -140,7 +140,7 @@ class JaxWorker:
 
 def _write_inputs(case: NetworkCase, folder: Path) -> None:
     try:
-        from benchmarks.jax_inputs import write_inputs
+        from benchmarks.jax.inputs import write_inputs
 
         write_inputs(case, folder)
     except Exception as error:  # whatever it is, it is for the table

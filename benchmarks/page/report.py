@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from benchmarks import tables
 from benchmarks.cases import NetworkCase
 from benchmarks.machine import BUSY_SHARE, MOST_CORES, MOST_SHARE
-from benchmarks.markdown import escape, facts, significant
 from benchmarks.measurement import Measurement
-from benchmarks.results import Results, times
+from benchmarks.page import tables
+from benchmarks.page.markdown import escape, facts, significant
+from benchmarks.page.results import Results, times
 from benchmarks.roster import LIBRARIES, LOWER_BOUND, NOT_COMPILED, OURS, OURS_BF16
 from benchmarks.row_of_table import sentence
 

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from benchmarks.cases import NetworkCase
-from benchmarks.inputs import load
+from benchmarks.networks.inputs import load
 from tsslbp.architecture import Convolution, PlannedLayer
 from tsslbp.method.build import build_loss, build_network
 from tsslbp.method.losses import KernelLoss

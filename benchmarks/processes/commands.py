@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.memory_use import forget_peak, give_back
+from benchmarks.processes.memory_use import forget_peak, give_back
 from tsslbp.limits import peak_memory, resident_memory
 
 TRIAL_ROUNDS = 3

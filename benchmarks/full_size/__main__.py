@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import ROOT
 from benchmarks.arguments import interrupted
-from benchmarks.full_size_parts import Archives, preprocess, start_up, training_memory
+from benchmarks.full_size.parts import Archives, preprocess, start_up, training_memory
 from benchmarks.machine import available_threads, conditions
-from benchmarks.markdown import facts, table
+from benchmarks.page.markdown import facts, table
 from stages.display import ScreenProgress
 from tsslbp.settings import Settings, load_settings
 from tsslbp.storage.files import write_text
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(options.params)
         whole = options.share == 1
         folder = options.output or (settings.folders.reports if whole else settings.folders.scratch) / "benchmark"
-        around = conditions(available_threads(), ["benchmarks.full_size", *given], Path(__file__).parent.parent)
+        around = conditions(available_threads(), ["benchmarks.full_size", *given], ROOT)
         rows = measure(settings, options.params, options.archive, options.share, ScreenProgress())
     except KeyboardInterrupt:
         return interrupted("benchmarks.full_size")

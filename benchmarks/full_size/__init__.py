@@ -1,0 +1,1 @@
+"""N-MNIST at its full size, measured by `python -m benchmarks.full_size`."""

@@ -1,0 +1,1 @@
+"""A run's results as a page: claims, tables, charts and the CSV."""

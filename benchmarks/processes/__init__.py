@@ -1,0 +1,1 @@
+"""The processes that are measured: each computes in its turn and sleeps otherwise."""
