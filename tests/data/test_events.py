@@ -42,6 +42,14 @@ def test_write_and_read_are_inverse(rows):
     np.testing.assert_array_equal(read_events(write_events(events)), events)
 
 
+@pytest.mark.parametrize("width", ["u1", "u4", "u8", "i8"])
+def test_events_of_any_whole_numbers_give_the_same_frames(width):
+    """NumPy would make floats of unsigned 64-bit numbers beside signed ones."""
+    events = make_events([(3, 5, 1, 4000), (33, 0, 0, 90_000)])
+    others = events.astype([(field, width if field != "t" else "i8") for field in EVENT.names])
+    np.testing.assert_array_equal(bin_events(others, 30), bin_events(events, 30))
+
+
 @pytest.mark.parametrize("length", [0, 1, 4, 6, 5001])
 def test_a_length_that_is_no_multiple_of_five_is_refused(tmp_path, length):
     path = tmp_path / "00007.bin"

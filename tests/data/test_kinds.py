@@ -88,11 +88,11 @@ def write_cochlea(folder):
     return samples
 
 
-@pytest.fixture
-def cochlea(monkeypatch):
+@pytest.fixture(params=[".spk", ".SPK"])
+def cochlea(monkeypatch, request):
     """The entry, and the settings of a dataset."""
     files = {"train": "a.zip", "test": "b.zip"}
-    monkeypatch.setitem(KINDS, "cochlea", EventKind(files, fetch, channels=3, reader=zipped(decode_cochlea, suffix=".spk")))
+    monkeypatch.setitem(KINDS, "cochlea", EventKind(files, fetch, channels=3, reader=zipped(decode_cochlea, suffix=request.param)))
     return event_dataset(kind="cochlea", shape=COCHLEA, classes=20, time_steps=15, window_us=100_000, stabilize=False)
 
 

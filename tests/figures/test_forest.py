@@ -34,6 +34,15 @@ def test_beyond_the_frame_one_arrow_stands_for_all_equal_seeds():
     assert len(arrows) == 2  # the mean's and the seeds'
 
 
+def test_an_interval_that_leaves_the_frame_has_an_arrow_at_each_such_end():
+    wide = Line("wide", "−0.08", -0.08, -0.39, 0.15, fits=False)
+    both = Line("both", "+0.01", 0.01, -0.9, 0.9, fits=False)
+    with mock.patch.object(Axes, "plot", autospec=True, side_effect=Axes.plot) as plot:
+        forest([Line("near", "+0.10", 0.1, 0.0, 0.2), wide, both], "t", "n", "c", "a")
+    arrows = [(call.args[2], call.args[3]) for call in plot.call_args_list if call.args[3:] in (("<",), (">",))]
+    assert arrows == [(1, "<"), (2, "<"), (2, ">")]
+
+
 def test_no_mark_is_cut_off_by_the_edge_of_the_frame():
     lines = [Line("fits", "", 0.1, 0.0, 0.38), *(Line("near", "", x, x, x, marker="D", fits=False) for x in (-0.43, 0.46, -0.9))]
     with mock.patch.object(forest_module, "finish", wraps=finish) as drawn:

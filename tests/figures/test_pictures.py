@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import imread
 
 from tests.support.report_builders import make_run, mixed_runs, sample_studies, settings
+from tsslbp.figures import curves
 from tsslbp.figures.canvas import BLUE, DOTS_PER_INCH, WIDTH_INCHES
 from tsslbp.figures.confusion import confusion_matrix
 from tsslbp.figures.curves import firing_curves, layer_names, learning_curves, training_curves
@@ -98,8 +99,22 @@ def test_learning_curve_is_the_mean_over_seeds_with_each_best_epoch(runs, drawn)
 def test_uneven_seeds_are_averaged_as_far_as_all_got(drawn):
     long, _ = make_run(settings(), "mnist-cnn", epochs=9)
     short, _ = make_run(settings(), "mnist-cnn", epochs=4)
-    learning_curves((long.seeds[0], short.seeds[1]), "mnist-cnn")
-    assert len(drawn["mean of seeds"][0]) == 4
+    seeds = (long.seeds[0], short.seeds[1])
+    picture = learning_curves(seeds, "mnist-cnn")
+    epochs, mean = drawn["mean of seeds"]
+    assert len(epochs) == 4
+    assert picture.alt.endswith(f"ends at {mean[-1]:.2f} percent after epoch 4.")
+    assert "as far as all got, epoch 4" in picture.caption
+
+
+def test_the_best_epoch_of_a_longer_seed_lies_within_the_frame(monkeypatch):
+    frames = []
+    monkeypatch.setattr(curves, "finish", lambda figure, *_: frames.append((figure.axes[0].get_xlim(), figure.axes[0].get_ylim())))
+    long, short = (make_run(settings(), "mnist-cnn", epochs=epochs)[0].seeds[0] for epochs in (9, 2))
+    late = (*long.history[:8], long.history[8].model_copy(update={"test_accuracy": 99.99}))
+    learning_curves((long.model_copy(update={"history": late}), short), "mnist-cnn")
+    ((_, last), (low, high)) = frames[0]
+    assert last > 9 and low < 99.99 < high
 
 
 def test_one_seed_is_called_that_and_not_a_mean_within_a_range(runs, drawn):

@@ -1,8 +1,13 @@
 """What is said of a row that is not as published, from curves whose answer is known."""
 
+from dataclasses import replace
+
+import pytest
+
 from tests.support.report_builders import make_run
 from tsslbp.report.examination import examinations
 from tsslbp.report.rows import make_rows
+from tsslbp.report.statistics import compare
 
 
 def curve(run, accuracies, fit):
@@ -28,7 +33,8 @@ def test_epochs_and_fit_are_those_of_the_curves(base):
     (said,) = examinations(make_rows(base, {"mnist-cnn": run}), {"mnist-cnn": run})
     assert said == (
         "mnist-cnn is lower than published by 0.50. Its seeds are best in epochs 1, 2, 3, 4, 5 of 100; the second half of the epochs "
-        "raised the mean of the bests from 99.00 to 99.00. In the last epoch 99.50 % of the training data are classified rightly."
+        "raised the mean of the bests from 99.00 to 99.00. During the last epoch 99.50 % of the training samples were classified "
+        "rightly, as the weights changed."
     )
 
 
@@ -56,7 +62,8 @@ def test_one_whole_seed_is_examined_and_the_unfinished_beside_it_are_not(base):
     (said,) = examinations(make_rows(base, {"mnist-cnn": run}), {"mnist-cnn": run})
     assert said == (
         "mnist-cnn, with 1 of 5 seeds, is lower than published by 0.50. Its seed is best in epoch 3 of 100; the second half of the epochs "
-        "raised its best from 99.00 to 99.00. In the last epoch 99.50 % of the training data are classified rightly."
+        "raised its best from 99.00 to 99.00. During the last epoch 99.50 % of the training samples were classified "
+        "rightly, as the weights changed."
     )
 
 
@@ -80,3 +87,29 @@ def test_a_row_of_older_code_says_so(base):
     (present,), (older,) = (examinations(make_rows(base, runs, lambda *_, now=now: now), runs) for now in (True, False))
     said = " (measured with an older state of the method's code)"
     assert said in older and older.replace(said, "") == present
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dropout": 0.2}, "as the weights changed and with dropout."),
+        ({"augmentation": {"crop": 4, "flip": False}}, "as the weights changed and with augmentation."),
+        ({"dropout": 0.2, "augmentation": {"crop": 0, "flip": True}}, "as the weights changed and with dropout and augmentation."),
+        ({"augmentation": {"crop": 0, "flip": False}}, "as the weights changed."),
+    ],
+)
+def test_what_hindered_the_network_during_training_is_said(base, changes, said):
+    """Its own accuracy on these samples may be higher than what was counted."""
+    record, provenance = make_run(base, "mnist-cnn", epochs=100, plateau=99)
+    run = record.model_copy(update={"settings": {**record.settings, **changes}}), provenance
+    row = replace(make_rows(base, {"mnist-cnn": run})[0], departures=())
+    (sentences,) = examinations([row], {"mnist-cnn": run})
+    assert sentences.endswith(said)
+
+
+def test_a_difference_that_rounds_to_nothing_is_not_examined(base):
+    run = make_run(base, "mnist-cnn", seeds=(0,), epochs=100)
+    for best, examined in ((99.503, 0), (99.51, 1)):
+        comparison = compare([best], base.published["mnist-cnn"])
+        row = replace(make_rows(base, {"mnist-cnn": run})[0], comparison=comparison)
+        assert len(examinations([row], {"mnist-cnn": run})) == examined

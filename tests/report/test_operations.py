@@ -97,3 +97,13 @@ def test_without_fitting_rates_there_is_no_number():
 )
 def test_counts_have_three_digits(count, text):
     assert compact(count) == text
+
+
+def test_operations_are_of_the_shape_that_ran(base):
+    """Whatever params.yaml says of the images by now: 27 pixels cannot even be pooled by two."""
+    record, _ = make_run(base, "mnist-cnn")
+    dataset = base.dataset_of("mnist-cnn")
+    ran = record.model_copy(update={"data": record.data.model_copy(update={"shape": (1, 28, 28), "classes": 10})})
+    assert operations_of(ran, dataset.model_copy(update={"shape": (1, 27, 27), "classes": 3})) == operations_of(ran, dataset)
+    older = record.model_copy(update={"data": record.data.model_copy(update={"shape": (), "classes": 0})})
+    assert operations_of(older, dataset) == operations_of(ran, dataset)

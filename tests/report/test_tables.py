@@ -101,6 +101,7 @@ def test_runs_of_an_older_code_say_so_everywhere(base):
     assert {line["present_code"] for key, line in lines.items() if key not in runs} == {""}
     assert answer(rows)[2:] == (
         "Training failed: nmnist-cnn-t30 (1 of 3 seeds).",
+        "Not the official data: nmnist-cnn-t30 (1,000 of the 60,000 training recordings).",
         "The method's code has changed since these were run: fashion-mlp.",
     )
     assert answer(make_rows(base, runs)) == answer(rows)[:3]
@@ -198,3 +199,27 @@ def test_the_answer_counts_the_verdicts_of_full_rows_only(base):
     }
     expected = "1 higher (fashion-mlp); 1 lower (mnist-cnn); 1 without published runs to compare with (cifar10-wide), by"
     assert expected in answer(make_rows(base, runs))[1]
+
+
+def test_a_full_row_without_spread_is_not_called_unpublished(base):
+    record, provenance = make_run(base, "fashion-mlp", epochs=100)
+    seeds = tuple(record.seeds[0].model_copy(update={"seed": seed.seed}) for seed in record.seeds)
+    runs = {
+        "fashion-mlp": (record.model_copy(update={"seeds": seeds}), provenance),
+        "mnist-cnn": make_run(base, "mnist-cnn", epochs=100),
+    }
+    assert "1 without an interval to judge by (fashion-mlp), by" in answer(make_rows(base, runs))[1]
+
+
+def test_what_stood_in_for_official_data_is_said_of_every_such_row(base):
+    part, copies = "100 of the 10,000 test recordings", "5,000 training and 1,000 test images from lossy copies"
+    runs = {
+        "cifar10-cnn": make_run(base, "cifar10-cnn", seeds=(0,), epochs=9, subset=(copies,)),
+        "nmnist-cnn-t30": make_run(base, "nmnist-cnn-t30", subset=(part,)),
+        "cifar10-wide": make_run(base, "cifar10-wide", seeds=(0,), epochs=4, subset=(copies,)),
+        "mnist-cnn": make_run(base, "mnist-cnn", epochs=100),
+    }
+    said = f"Not the official data: nmnist-cnn-t30 ({part}); cifar10-cnn, cifar10-wide ({copies})."
+    rows = make_rows(base, runs)
+    assert said in answer(rows) and said in readme_table(rows)
+    assert not any("official data:" in sentence for sentence in answer(make_rows(base, {"mnist-cnn": runs["mnist-cnn"]})))

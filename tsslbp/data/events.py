@@ -199,5 +199,6 @@ def bin_codes(events: Events, time_steps: int, window_us: int, shape: Shape = SH
     _, height, width = shape
     window = -(-events["t"].astype(np.int64) // window_us)  # ceil(t / window)
     step = np.maximum(window, 1) - 1
-    code = ((step * shape[0] + events["p"]) * height + events["y"]) * width + events["x"]
+    p, y, x = (events[field].astype(np.int64) for field in ("p", "y", "x"))
+    code = ((step * shape[0] + p) * height + y) * width + x
     return np.unique(code[window < time_steps])

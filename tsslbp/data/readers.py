@@ -88,7 +88,7 @@ def list_members(path: Path, archive: zipfile.ZipFile, classes: int, suffix: str
     members: list[Member] = []
     places: dict[str | None, str] = {}
     for name in archive.namelist():
-        if is_metadata(name) or not name.lower().endswith(suffix):
+        if is_metadata(name) or not name.lower().endswith(suffix.lower()):
             continue
         match = pattern.fullmatch(entry_path(name))
         if match is None or int(match[2]) >= classes:

@@ -22,7 +22,7 @@ def learning_curves(
     """Test accuracy over the epochs: mean and range over the seeds, each seed's best epoch, the published mean.
 
     Args:
-        seeds: at least one; the curve ends where the shortest of them does.
+        seeds: at least one; the curve ends where the shortest of them does, and the frame where the longest.
         title: of the picture.
         published: a mean to draw as a line, percent.
         name: of the picture's file.
@@ -35,14 +35,14 @@ def learning_curves(
         _mark_best_epochs(axes, seeds)
         if published is not None:
             axes.axhline(published, color=VERMILLION, linestyle="--", label=f"published mean {published:.2f}")
-        cut = _frame(axes, accuracies, published)
+        cut = _frame(axes, accuracies, [*(seed.best for seed in seeds), *([] if published is None else [published])])
         axes.set(title=title, ylabel="test accuracy, %")
-        integer_epochs(axes, accuracies.shape[1])
+        integer_epochs(axes, max(len(seed.history) for seed in seeds))
         figure.legend(loc="outside lower center", ncols=2)
         start = " The first epochs lie below the frame." if cut else ""
         caption = f"Test accuracy after each epoch: {_summary(seeds)}; circles, the best epoch of each seed.{start} {source}"
-        end = np.mean([seed.final for seed in seeds])
-        return finish(figure, name, caption.strip(), f"Learning curve, {title}: mean test accuracy ends at {end:.2f} percent.")
+        end = f"{accuracies[:, -1].mean():.2f} percent after epoch {accuracies.shape[1]}"
+        return finish(figure, name, caption.strip(), f"Learning curve, {title}: mean test accuracy ends at {end}.")
 
 
 def training_curves(history: Sequence[Epoch], title: str, *, name: str = "training", source: str = "") -> Picture:
@@ -95,7 +95,7 @@ def firing_curves(
         _layer_legend(figure, rates.shape[2])
         caption = f"Firing rate of each layer on the test set, from the input's side to the output: {_summary(seeds)}. {source}"
         ends = ", ".join(f"{rate:.3f}" for rate in rates[:, -1].mean(axis=0))
-        return finish(figure, name, caption.strip(), f"Firing rates, {title}, by layer after the last epoch: {ends}.")
+        return finish(figure, name, caption.strip(), f"Firing rates, {title}, by layer after epoch {rates.shape[1]}: {ends}.")
 
 
 def layer_names(architecture: str) -> list[str]:
@@ -112,7 +112,10 @@ def _over_epochs(seeds: Sequence[SeedRecord], of: Callable[[Epoch], float | Sequ
 
 def _summary(seeds: Sequence[SeedRecord]) -> str:
     """What the curves are, for a caption."""
-    return "mean and range over the seeds" if len(seeds) > 1 else "one seed"
+    if len(seeds) == 1:
+        return "one seed"
+    lengths = {len(seed.history) for seed in seeds}
+    return f"mean and range over the seeds{f', as far as all got, epoch {min(lengths)}' if len(lengths) > 1 else ''}"
 
 
 def _band(axes: Axes, values: Array, color: object, mean: str, spread: str | None = None, *, dashes: str = "-") -> None:
@@ -127,10 +130,10 @@ def _mark_best_epochs(axes: Axes, seeds: Sequence[SeedRecord]) -> None:
     axes.plot([seed.best_epoch for seed in seeds], [seed.best for seed in seeds], linestyle="", label="best epoch of a seed", **look)
 
 
-def _frame(axes: Axes, accuracies: Array, published: float | None) -> bool:
-    """Fit the frame to all but the first tenth of the epochs, where the steep rise would flatten all the rest."""
+def _frame(axes: Axes, accuracies: Array, others: Sequence[float]) -> bool:
+    """Fit the frame to all but the first tenth of the epochs, where the steep rise would flatten all the rest, and to what else is shown."""
     settled = accuracies[:, accuracies.shape[1] // 10 :]
-    seen = [settled.min(), accuracies.max(), *([] if published is None else [published])]
+    seen = [settled.min(), accuracies.max(), *others]
     margin = max(0.06 * (max(seen) - min(seen)), 0.02)
     low, high = min(seen) - margin, max(seen) + margin
     axes.set_ylim(low, high)

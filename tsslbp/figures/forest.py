@@ -1,5 +1,6 @@
 """Differences with their intervals, one line each: reproduced minus published, or one variant minus another."""
 
+import math
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -115,7 +116,9 @@ def _draw(axes: Axes, position: float, line: Line, limit: float) -> None:
         for nth in range(times if abs(dot) <= limit else 1):  # beyond the frame one arrow stands for all
             _mark(axes, position + DOTS_BELOW * (1 + nth / times), replace(line, marker=".", filled=True), dot, limit, 4)
     axes.plot([line.low, line.high], [position, position], color=line.color, linewidth=2.2, solid_capstyle="butt")
-    _mark(axes, position, line, line.middle, limit, 7.5)
+    beyond = {math.copysign(1, place): place for place in (line.low, line.high, line.middle) if abs(place) > limit}
+    for place in (*beyond.values(), *([line.middle] if abs(line.middle) <= limit else [])):
+        _mark(axes, position, line, place, limit, 7.5)
 
 
 def _mark(axes: Axes, position: float, line: Line, middle: float, limit: float, size: float) -> None:

@@ -26,14 +26,25 @@ def answer(rows: Sequence[ResultRow]) -> tuple[str, ...]:
 
 
 def reservations(rows: Sequence[ResultRow]) -> tuple[str, ...]:
-    """What a table without a column of notes would keep to itself: training that failed, and numbers of other settings or code."""
+    """What a table without a column of notes would keep to itself: training that failed, and numbers of other data, settings or code."""
     failed = ", ".join(f"{row.model} ({row.failed})" for row in rows if row.failed)
     others = ", ".join(row.model for row in rows if row.was_run and row.has_other_settings)
     return (
         *([f"Training failed: {failed}."] if failed else []),
         *([f"Of {OTHER_SETTINGS}: {others}."] if others else []),
+        *_on_other_data(rows),
         *_older(rows),
     )
+
+
+def _on_other_data(rows: Sequence[ResultRow]) -> tuple[str, ...]:
+    """A sentence on what stood in for the official data, and for which rows; none where all are official."""
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        if row.was_run and row.other_data:
+            groups.setdefault(row.other_data, []).append(row.model)
+    said = "; ".join(f"{', '.join(models)} ({data})" for data, models in groups.items())
+    return (f"Not the official data: {said}.",) if said else ()
 
 
 def _older(rows: Sequence[ResultRow]) -> tuple[str, ...]:
@@ -70,7 +81,9 @@ def _agreement(full: Sequence[ResultRow], run: Sequence[ResultRow]) -> str:
     groups: dict[str, list[str]] = {
         verdict: [row.model for row in full if row.is_compared and row.comparison.verdict == verdict] for verdict in VERDICTS
     }
-    groups["without published runs to compare with"] = [row.model for row in full if not row.is_compared]
+    others = [row for row in full if not row.is_compared]
+    groups["without published runs to compare with"] = [row.model for row in others if row.comparison.difference is None]
+    groups["without an interval to judge by"] = [row.model for row in others if row.comparison.difference is not None]
     counts = [f"{len(models)} {what} ({', '.join(models)})" for what, models in groups.items() if models]
     return f"Beside the published means, those in full are: {'; '.join(counts)}, by the 95 % Welch interval of the difference."
 

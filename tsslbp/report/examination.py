@@ -6,6 +6,7 @@ from statistics import fmean
 from tsslbp.report.numbers import number
 from tsslbp.report.origin import Run
 from tsslbp.report.rows import ResultRow
+from tsslbp.report.statistics import HALF_UNIT
 from tsslbp.report.studies.variants import shortened
 
 UNSETTLED = ("higher", "lower", "too few runs")
@@ -20,8 +21,13 @@ def examinations(rows: Sequence[ResultRow], runs: Mapping[str, Run]) -> tuple[st
         rows: as in the tables.
         runs: the records that they were made from, by model.
     """
-    found = [row for row in rows if row.has_whole_seeds and row.comparison.verdict in UNSETTLED and row.comparison.difference]
+    found = [row for row in rows if row.has_whole_seeds and row.comparison.verdict in UNSETTLED and _differs(row)]
     return tuple(_examined(row, runs[row.model]) for row in found)
+
+
+def _differs(row: ResultRow) -> bool:
+    """Whether the difference is one of the numbers as printed."""
+    return abs(row.comparison.difference or 0) >= HALF_UNIT
 
 
 def _examined(row: ResultRow, run: Run) -> str:
@@ -31,9 +37,17 @@ def _examined(row: ResultRow, run: Run) -> str:
     own, bests = ("seed is best in epoch", "its best") if len(seeds) == 1 else ("seeds are best in epochs", "the mean of the bests")
     return (
         f"{_standing(row)}. Its {own} {chosen} of {row.epochs}; the second half of the epochs raised {bests} from {number(early)} to "
-        f"{number(late)}. In the last epoch {_range([seed.history[-1].train_accuracy for seed in seeds])} % of the training data are "
-        "classified rightly."
+        f"{number(late)}. During the last epoch {_range([seed.history[-1].train_accuracy for seed in seeds])} % of the training "
+        f"samples were classified rightly, as the weights changed{_hindered(run)}."
     )
+
+
+def _hindered(run: Run) -> str:
+    """What else than changing weights keeps accuracy during training below the network's own on the same samples."""
+    settings = run[0].settings
+    changes = {"dropout": settings.get("dropout"), "augmentation": any(dict(settings.get("augmentation") or {}).values())}
+    on = [name for name, value in changes.items() if value]
+    return f" and with {' and '.join(on)}" if on else ""
 
 
 def _standing(row: ResultRow) -> str:

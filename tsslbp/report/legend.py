@@ -20,7 +20,7 @@ LEGEND: tuple[tuple[str, str], ...] = (
     ),
     (
         "Verdict",
-        "consistent: the interval contains zero; higher, lower: it does not; too few samples: only a part of the test data was there, of which "
+        "consistent: the interval contains zero; higher, lower: it does not; too few samples: there were fewer test data than the official ones, of which "
         "Welch's interval knows nothing; too few runs: fewer than two runs here, or all of "
         "them equal to the last image, or no published mean and standard deviation to compare with; nothing published: there is no published row; not run: no seed has finished. In "
         "parentheses where the row departs from the protocol: it then compares unlike with unlike.",
@@ -35,6 +35,6 @@ LEGEND: tuple[tuple[str, str], ...] = (
     ),
     (
         "Seeds × epochs",
-        "as really run. “2 of 5” means that the protocol asks for five; “subset”, that the data are not all of the official ones.",
+        "as really run. “2 of 5” means that the protocol asks for five; “subset”, that the data are not the official ones, but a part of them or copies of a part.",
     ),
 )

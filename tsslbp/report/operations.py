@@ -35,7 +35,7 @@ def operations_of(record: ModelRecord, dataset: Dataset) -> Operations | None:
 
     Args:
         record: its settings give the network; its last epochs, the firing rates.
-        dataset: its shape, classes and kind.
+        dataset: its kind; and its shape and classes, where the record is older than these fields.
     """
     plan = _plan(record, dataset)
     last = [seed.history[-1] for seed in record.seeds]
@@ -54,9 +54,8 @@ def _plan(record: ModelRecord, dataset: Dataset) -> tuple[PlannedLayer, ...] | N
     if not {"architecture", "padding", "time_steps"} <= settings.keys():
         return None
     padding = settings["padding"]
-    return plan_network(
-        str(settings["architecture"]), dataset.shape, dataset.classes, padding if isinstance(padding, int) else list(padding)
-    )
+    shape, classes = record.data.shape or dataset.shape, record.data.classes or dataset.classes
+    return plan_network(str(settings["architecture"]), shape, classes, padding if isinstance(padding, int) else list(padding))
 
 
 def _input_rate(last: Sequence[Epoch]) -> float | None:

@@ -19,10 +19,10 @@ TABLE = "results"
 
 LEGEND = (
     "Test accuracy in percent, mean ± sample stddev over seeds. Published and reproduced: best epoch of each run, chosen on test data. "
-    "Difference: of the means, in points, with its 95 % Welch interval. Samples: where a part of the test data was there, the 95 % "
-    "interval that so few mean for the last epoch, which nobody chose. SynOps: synaptic operations per inference; “dense”: the first "
-    "layer's for still images. In parentheses: other seeds, epochs, data or settings than the protocol's; “subset”, “too few samples”: part of the "
-    "official data. T: time steps. Recipe: a state of the authors' code, see [deviations](docs/deviations.md)."
+    "Difference: of the means, in points, with its 95 % Welch interval. Samples: the 95 % interval that so few mean for the last epoch, "
+    "which nobody chose. SynOps: synaptic operations per inference; “dense”: the first layer's for still images. In parentheses: other "
+    "seeds, epochs, data or settings than the protocol's; “subset”, “too few samples”: not the official data; “too few runs”: fewer than "
+    "two, or no published mean. T: time steps. Recipe: a state of the authors' code, see [deviations](docs/deviations.md)."
 )
 
 

@@ -128,9 +128,9 @@ class ResultRow:
         return any(departure.startswith(MORE_EPOCHS) for departure in self.departures)
 
     @property
-    def is_subset(self) -> bool:
-        """Whether the data are not all of the official ones."""
-        return any(departure.startswith(SUBSET) for departure in self.departures)
+    def other_data(self) -> str:
+        """What stood in for the official data: "100 of the 10,000 test recordings"; "" where they are official."""
+        return next((departure.removeprefix(f"{SUBSET}: ") for departure in self.departures if departure.startswith(SUBSET)), "")
 
     @property
     def extent(self) -> str:
@@ -140,7 +140,7 @@ class ResultRow:
         seeds = _part(self.seeds, self.protocol_seeds)
         span = f"{self.epochs}" if self.epochs == self.longest else f"{self.epochs}–{self.longest}"
         epochs = span if self.epochs >= self.protocol_epochs else f"{span} of {self.protocol_epochs}"
-        return f"{seeds} × {epochs}{', subset' if self.is_subset else ''}"
+        return f"{seeds} × {epochs}{', subset' if self.other_data else ''}"
 
 
 def make_rows(

@@ -79,7 +79,7 @@ def _found(variant: Variant) -> str:
 def _extent(variant: Variant) -> str:
     assert variant.pairs is not None
     count = len(variant.pairs.best.seeds)
-    return f"{count} pair{'s'[: count > 1]} of seeds, {variant.pairs.epochs} epochs{', subset' if variant.row.is_subset else ''}"
+    return f"{count} pair{'s'[: count > 1]} of seeds, {variant.pairs.epochs} epochs{', subset' if variant.row.other_data else ''}"
 
 
 def _course(pairs: Pairs) -> str:
