@@ -99,7 +99,9 @@ def load_studies(params: Path) -> dict[Path, Settings]:
             studies[path] = load_settings(path)
             base = studies[path].base
             if base is None or base.resolve() != params.resolve():
-                raise SettingsError(f"{path}: base: got {base}; a study in this folder has the base {params}")
+                raise SettingsError(
+                    f"{path}: base: got {base}; a study in this folder has the base {params}, and another pipeline a folder of its own"
+                )
     return studies
 
 

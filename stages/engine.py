@@ -51,7 +51,7 @@ def _local(model: ModelRun, seeds: int, say: Say) -> tuple[Engine, int]:
 
 
 def _share_of_this_machine(model: ModelRun, seeds: int, say: Say) -> tuple[int, CoreBudget]:
-    """How many seeds to train at a time, and the cores that all trainings of the project share."""
+    """How many seeds to train at a time, and the cores that the trainings of a pipeline and its studies share."""
     settings, need = model.settings, _need(model)
     at_a_time, notes = seeds_at_a_time(settings.execution, seeds, need, Machine.this())
     for note in notes:

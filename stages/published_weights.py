@@ -28,7 +28,7 @@ def belongs_in_git(settings: Settings, key: str, record: ModelRecord, provenance
 
 def who_publishes(params: Path, key: str, seed: int) -> str:
     """The words for how a network comes into git whose row was run in full, but whose weights are on another machine."""
-    return f"where seed {seed} was trained, `python -m stages.train --params {params} --model {key} --so-far` publishes it"
+    return f"where seed {seed} was trained, `python -m stages.train --params {params} --model {key} --so-far` publishes it (up to {LARGEST // 2**20} MB)"
 
 
 def publish_weights(settings: Settings, key: str, record: ModelRecord, provenance: Provenance) -> str | None:

@@ -75,7 +75,12 @@ def _recording(settings: Settings, key: str, index: int) -> "tuple[str, Events]"
 
 
 def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork, str]":
-    """The model's network with weights, and a reader's words for where these come from."""
+    """The model's network with weights, and a reader's words for where these come from.
+
+    Raises:
+        ValueError: the weights are of another network than the settings have now.
+    """
+    from stages.evaluation import check_network
     from tsslbp.method.build import load_network
     from tsslbp.storage.files import checksum
     from tsslbp.storage.record_files import read_record
@@ -90,6 +95,7 @@ def _network(settings: Settings, key: str, epochs: int) -> "tuple[SpikingNetwork
             (weights_path(settings, key), seed.best_weights_sha256, best, seed.best),
         ):
             if path.exists() and checksum(path, "sha256") == sha256:
+                check_network(settings, key, path)
                 return load_network(path), f"with the weights of {key}, seed {seed.seed}, {when} (test accuracy {accuracy:.2f} %)"
     return _trained_for_the_picture(settings, key, epochs, "which were not at hand")
 

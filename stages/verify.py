@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stages.common import run, stage_name
-from stages.published_weights import weights_path, who_publishes
+from stages.published_weights import belongs_in_git, weights_path, who_publishes
 from tsslbp.settings import Settings
 from tsslbp.storage.files import checksum
 
@@ -41,17 +41,19 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     wrong = [key for key in there if not _verify(settings, key, runs.get(key))]
     for row in make_rows(settings, runs):
         if row.model not in there:
-            print(f"{row.model}: no network in git; {_why_none(row, options.params, runs.get(row.model))}")
+            print(f"{row.model}: no network in git; {_why_none(settings, row, options.params, runs.get(row.model))}")
     if wrong:
         raise ValueError(f"{', '.join(wrong)}: not confirmed, see above")
 
 
-def _why_none(row: "ResultRow", params: Path, found: "Run | None") -> str:
+def _why_none(settings: Settings, row: "ResultRow", params: Path, found: "Run | None") -> str:
     """Why a row has no network in git."""
     if not row.was_run or found is None:
         return "the row was not run"
     if row.departures:
         return f"the row was not run in full: {'; '.join(row.departures)}"
+    if not belongs_in_git(settings, row.model, *found):
+        return "only rows of the pipeline that have a published one beside them go into git"
     return who_publishes(params, row.model, found[0].seeds[0].seed)
 
 

@@ -172,6 +172,7 @@ class ModelRun:
         """The provenance of a checkpoint beside which nothing is noted: what it tells itself, and nothing of this process."""
         # It was written after its last epoch, so the seed began at least so much earlier.
         began = self.checkpoint(seed).stat().st_mtime - sum(state.seconds)
+        versions = library_versions()
         return SeedProvenance(
             seed=seed,
             started=datetime.datetime.fromtimestamp(began, datetime.UTC).isoformat(timespec="seconds"),
@@ -179,7 +180,7 @@ class ModelRun:
             device=f"{self.device.type}, {UNKNOWN}",
             threads=torch.get_num_threads(),
             products=self.products,
-            versions={"torch": library_versions()["torch"]},  # a part of the identity
+            versions={**dict.fromkeys(versions, UNKNOWN), "torch": versions["torch"]},  # PyTorch's is a part of the identity
             seconds=(),
         )
 

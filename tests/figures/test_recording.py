@@ -1,5 +1,6 @@
 """The raster's file: what goes in comes out, the same bytes for the same recording; and the stage that makes it from data and a network."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -112,6 +113,10 @@ def test_the_stage_takes_the_weights_of_a_model_that_was_run(project: Path, empt
     (project / "params.yaml").write_text(text.replace("epochs: 6", "epochs: 1"))
     assert train(project, "events") == 0
     assert "with the weights of events, seed 0, after epoch 1 " in source_of(project)
+    same = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(re.sub("tau_m: [0-9.]+", "tau_m: 4.5", same))
+    assert run_stage(project, "raster", "--model", "events") == 1, "of another network than the caption names"
+    (project / "params.yaml").write_text(same)
     best, in_git = project / "checkpoints/events/seed-0-best.safetensors", project / "reports/weights/events.safetensors"
     in_git.parent.mkdir()
     in_git.write_bytes(best.read_bytes())

@@ -106,6 +106,10 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda raw: raw["folders"].update(runs="reports/runs"),
         r"folders\.runs: got 'reports/runs', which holds the base's results; choose another",
     ),
+    "the base's folder, written in another way": (
+        lambda raw: raw["folders"].update(runs="reports/../reports/runs"),
+        r"folders\.runs: got 'reports/\.\./reports/runs', which holds the base's results; choose another",
+    ),
     "like none and not complete": (lambda raw: raw["models"]["slow"].pop("like"), r"models\.slow\.architecture: missing"),
     "unknown beside like": (lambda raw: raw["models"]["slow"].update(taus=2), r"models\.slow\.taus: unknown setting; allowed here: .*like"),
     "impossible beside like": (lambda raw: raw["models"]["slow"].update(time_steps=7), r"models\.slow: loss\.desired_train has 5 steps"),

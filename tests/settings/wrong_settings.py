@@ -173,10 +173,19 @@ UNUSABLE: dict[str, tuple[Change, str]] = {
     "a thousand workers": (lambda raw: raw["execution"].update(workers=3000), r"execution\.workers: got 3000"),
     "a thousand seeds at a time": (lambda raw: raw["execution"].update(parallel=3000), r"execution\.parallel: got 3000"),
     "a device that is none": (lambda raw: raw["execution"].update(device="cuda:99999999999"), r"execution\.device: got"),
+    "a device of another name": (
+        lambda raw: raw["execution"].update(device="gpu"),
+        r"execution\.device: got 'gpu'; allowed: auto, cpu, cuda, or",
+    ),
+    "no part of a GPU": (lambda raw: raw["execution"].update(gpu_share=0), r"execution\.gpu_share: got 0 \(int\); allowed: more than 0"),
     "a folder that is none": (lambda raw: raw["folders"].update(data=""), r"folders\.data: got .*name a folder of its own"),
     "the root of all folders": (lambda raw: raw["folders"].update(data="/"), r"folders\.data: got .*name a folder of its own"),
     "a folder with a NUL": (lambda raw: raw["folders"].update(data="a\0b"), r"folders\.data: got .*U\+0000"),
     "a folder that is too long": (lambda raw: raw["folders"].update(runs="r" * 300), r"folders\.runs: got .*too long for a file system"),
     "one folder for two": (lambda raw: raw["folders"].update(runs="data"), r"folders: runs and data are both 'data'"),
+    "one folder for two, written in two ways": (
+        lambda raw: raw["folders"].update(runs="reports/../data"),
+        r"folders: runs and data are both 'reports/\.\./data'",
+    ),
     "a published row of NaN": (lambda raw: raw["published"]["mnist-cnn"].update(mean=float("nan")), r"published\.mnist-cnn\.mean: got nan"),
 }

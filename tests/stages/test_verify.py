@@ -98,6 +98,16 @@ def test_a_row_without_a_network_says_why(project, capsys):
 
 
 @pytest.mark.slow
+def test_a_row_without_a_published_one_is_not_sent_to_a_command_that_publishes_nothing(project, capsys):
+    weights(project).unlink()
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace(PUBLISHED, "published: {}"))
+    assert run_stage(project, "verify") == 0
+    said = f"{MODEL}: no network in git; only rows of the pipeline that have a published one beside them go into git"
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_a_network_that_cannot_be_tested_keeps_no_other_from_being_tested(project, capsys):
     params = project / "params.yaml"
     before, model = params.read_text().split("models:\n")

@@ -14,6 +14,7 @@ from tests.support.record_builders import make_provenance
 from tests.support.row_parts import EPOCHS, RUNS, fit, record_so_far
 from tsslbp.engines import Started
 from tsslbp.storage.live_provenance import joined, load_live, save_live
+from tsslbp.storage.provenance import library_versions
 from tsslbp.storage.record_files import FINISHED, read_record
 
 pytestmark = pytest.mark.usefixtures("without_log")
@@ -136,7 +137,8 @@ def test_what_nobody_noted_is_called_unknown_unless_it_is_on_record(project, mon
     assert provenance_so_far(project) == recorded
     shutil.rmtree(project.folder / RUNS)
     found = provenance_so_far(project)
-    assert (found.device, found.git_commit, list(found.versions)) == ("cpu, unknown", "unknown", ["torch"])
+    assert (found.device, found.git_commit, found.versions["torch"]) == ("cpu, unknown", "unknown", library_versions()["torch"])
+    assert {name for name, version in found.versions.items() if version == "unknown"} == library_versions().keys() - {"torch"}
     ended = datetime.fromisoformat(found.started) + timedelta(seconds=sum(found.seconds))
     assert ended <= datetime.now(UTC)
 

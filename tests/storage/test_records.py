@@ -95,6 +95,9 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "no text": ("history.csv", lambda file: file.write_bytes(b"\xff\xfe\x00")),
     "an unknown key": ("provenance.json", lambda file: file.write_text(json.dumps({"seeds": [], "new": 1}))),
     "a list": ("record.json", lambda file: file.write_text("[1]")),
+    "nothing": ("record.json", lambda file: file.write_text("null")),
+    "a number": ("record.json", lambda file: file.write_text("7")),
+    "a text": ("record.json", lambda file: file.write_text('"seeds"')),
     "a bottomless list": ("record.json", lambda file: file.write_text("[" * 100_000)),
     "seeds that are none": ("record.json", lambda file: file.write_text('{"seeds": [3]}')),
 }  # fmt: skip

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 
 from tests.support.record_builders import make_epoch, make_record, make_seed, of_weights
 from tests.support.tracking_helpers import active_runs, client_of, contents, history, who
+from tsslbp.settings import digest
 from tsslbp.tracking import LiveLog, ModelContext, Store, complete, import_records, ledger, tracking_store, verify
 from tsslbp.tracking.store import connect
 
@@ -130,7 +131,9 @@ def test_runs_doubled_by_machines_without_a_common_lock_become_one(store: Store)
         tags = {"tsslbp.run_id": make_seed(0).run_id, "tsslbp.checkout": own, "tsslbp.created": created}
         client.create_run(experiment, start_time=3000 - int(created), tags=tags, run_name=f"created {created}")
     import_records(store, [make_record(seeds=(0,))])
-    assert set(active_runs(store)) == {"digits-mlp", "created 2000"}
+    runs = active_runs(store)
+    assert set(runs) == {"digits-mlp", "digits-mlp seed 0"}
+    assert runs["digits-mlp seed 0"].info.start_time == 1000, "not the one created last"
 
 
 def test_a_seed_that_was_recorded_before_it_was_whole_ends_as_one_run(store: Store) -> None:
@@ -142,6 +145,25 @@ def test_a_seed_that_was_recorded_before_it_was_whole_ends_as_one_run(store: Sto
         import_records(store, [(record, provenance)])
         assert set(active_runs(store)) == {"digits-mlp", "digits-mlp seed 0", "digits-mlp seed 1"}
         verify(store, [record])
+
+
+def test_seeds_that_are_recorded_again_and_again_stay_one_run_each_with_its_own_epochs(store: Store) -> None:
+    record, provenance = make_record(seeds=(0, 1), epochs=9)
+
+    def import_epochs(*epochs: int) -> set[str]:
+        seeds = tuple(
+            seed.model_copy(update={"history": seed.history[:ran], "run_id": seed.run_id if ran == 9 else digest([seed.seed, ran])})
+            for seed, ran in zip(record.seeds, epochs, strict=True)
+        )
+        import_records(store, [(record.model_copy(update={"seeds": seeds}), provenance)])
+        return set(active_runs(store))
+
+    assert import_epochs(2, 3) == {"digits-mlp, 2 epochs", "digits-mlp, 2 epochs seed 0", "digits-mlp seed 1, 3 of 9 epochs"}
+    assert import_epochs(4, 3) == {"digits-mlp, 3 epochs", "digits-mlp seed 0, 4 of 9 epochs", "digits-mlp, 3 epochs seed 1"}
+    assert import_epochs(9, 3) == {"digits-mlp", "digits-mlp seed 0", "digits-mlp seed 1, 3 of 9 epochs"}
+    for _ in range(2):
+        assert import_epochs(9, 9) == {"digits-mlp", "digits-mlp seed 0", "digits-mlp seed 1"}
+    verify(store, [record])
 
 
 def test_runs_of_others_and_those_that_may_still_be_written_to_stay(store: Store, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The cores of a machine, shared by all trainings of a project on it: whoever trains holds a locked file for each core that it uses.
+"""The cores of a machine, shared by all trainings of a pipeline and its studies on it: whoever trains holds a locked file for each core that it uses.
 
 A killed process lets go of its files by itself, so that nothing has to be cleaned up.
 """

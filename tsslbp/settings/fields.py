@@ -4,6 +4,7 @@ A limit is far from any sensible value and near enough that everything behind it
 tables and databases, names fit file names, DVC's keys and one line of a table.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -76,6 +77,17 @@ def _folder(path: Path) -> Path:
     return path
 
 
+def same_place(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same folder, however they are written."""
+    return os.path.normpath(one.absolute()) == os.path.normpath(other.absolute())
+
+
+def _device(text: str) -> str:
+    if re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]?))?", text) is None:
+        raise ValueError("allowed: auto, cpu, cuda, or a GPU of several, as in cuda:1")
+    return text
+
+
 def _seeds_differ(seeds: tuple[int, ...]) -> tuple[int, ...]:
     twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
     if twice:
@@ -87,6 +99,7 @@ Key = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_key)]
 RecipeName = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_words)]
 Line = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_line)]
 Note = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
+Device = Annotated[str, AfterValidator(_device)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Url = Annotated[str, Field(max_length=2000), AfterValidator(_url)]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]

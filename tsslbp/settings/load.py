@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tsslbp.architecture import plan_network
+from tsslbp.settings.fields import same_place
 from tsslbp.settings.inherit import BASE, read_with_base
 from tsslbp.settings.messages import SettingsError, explain, printable
 from tsslbp.settings.model import Augmentation
@@ -44,7 +45,7 @@ def load_settings(path: str | Path) -> Settings:
 
 def _shared_folders(own: Folders, base: Folders) -> list[str]:
     """The folders in which a file would write over its base's results; the data are shared on purpose."""
-    names = [name for name in Folders.model_fields if name != "data" and getattr(own, name) == getattr(base, name)]
+    names = [name for name in Folders.model_fields if name != "data" and same_place(getattr(own, name), getattr(base, name))]
     return [f"folders.{name}: got '{getattr(own, name)}', which holds the base's results; choose another" for name in names]
 
 

@@ -23,6 +23,7 @@ ALLOWED = {
     "greater_than_equal": "{ge} or more",
     "less_than_equal": "{le} or less",
     "less_than": "less than {lt}",
+    "greater_than": "more than {gt}",
     "string_too_short": "at least {min_length} character",
     "string_too_long": "at most {max_length} characters",
     "tuple_type": "a list such as [1, 2]",

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, Strict, StringConstraints, model_validator
+from pydantic import Field, Strict, model_validator
 
 from tsslbp.settings.dataset import Dataset
 from tsslbp.settings.fields import (
+    Device,
     Folder,
     Key,
     Line,
@@ -23,6 +24,7 @@ from tsslbp.settings.fields import (
     Section,
     Seeds,
     Share,
+    same_place,
 )
 from tsslbp.settings.messages import SettingsError
 from tsslbp.settings.model import Model, Recipe
@@ -44,7 +46,7 @@ class Folders(Section):
         names = list(type(self).model_fields)
         for index, name in enumerate(names):
             for other in names[:index]:
-                if getattr(self, name) == getattr(self, other):
+                if same_place(getattr(self, name), getattr(self, other)):
                     raise ValueError(f"{name} and {other} are both '{getattr(self, name)}'; give each a folder of its own")
         return self
 
@@ -65,7 +67,7 @@ class Execution(Section):
         workers: processes that preprocess.
     """
 
-    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:(0|[1-9][0-9]?))?)$")] = "auto"
+    device: Device = "auto"
     threads: Processes | Literal["auto"] = 1
     parallel: Processes | Literal["auto"] = "auto"
     engine: Literal["local", "ray"] = "local"

@@ -1,10 +1,14 @@
 """A lock file that holds off a second process, and that a killed process lets go of by itself."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+"""What the system answers where a file system knows no locks."""
 
 
 class BusyError(ValueError):
@@ -13,7 +17,7 @@ class BusyError(ValueError):
 
 @contextmanager
 def only_process(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `path` through the block.
+    """Hold the lock file `path` through the block. Where the file system knows no locks, nobody is held off.
 
     Raises:
         BusyError: another process holds it; the message says that it works on `what`.
@@ -24,6 +28,9 @@ def only_process(path: Path, what: str) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise BusyError(f"{what} is already at work in another process (it holds {path}); wait for it or stop it") from None
+    except OSError as error:  # as on a network's file system without a lock daemon
+        if error.errno not in NO_LOCKS:
+            raise
     try:
         yield
     finally:

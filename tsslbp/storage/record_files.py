@@ -54,8 +54,8 @@ def publish_record(source: Path, target: Path) -> tuple[ModelRecord, Provenance]
         WriteError: a file cannot be written.
     """
     found = read_record(source)
-    contents = {name: (source / name).read_bytes() for name in RECORD_FILES}
-    _write_files(target, contents | {"metrics.json": _json(shown_metrics(found[0])).encode()})  # as it is shown today
+    metrics = _json(shown_metrics(found[0])).encode()  # as it is shown today
+    _write_files(target, {name: metrics if name == "metrics.json" else (source / name).read_bytes() for name in RECORD_FILES})
     return found
 
 
@@ -81,7 +81,7 @@ def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
             seed["history"] = histories.get(seed["seed"], [])
         record = ModelRecord.model_validate(stored)
         provenance = Provenance.model_validate(_read_json(folder / "provenance.json"))
-    except (ValidationError, KeyError, TypeError) as error:
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(
             f"{folder}: record.json or provenance.json is damaged ({error}); restore it from git or run the model again"
         ) from None

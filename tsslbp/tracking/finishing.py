@@ -87,7 +87,8 @@ def finish_seed(connection: Connection, finished: Finished, replace: bool) -> No
         record = finished.record
         mlflow_runs.set_summary(client, run, {"best": record.best, "best_epoch": record.best_epoch, "final": record.final})
         parent = mlflow_runs.ensure(connection, experiment, finished.run.parent(), run.info.start_time)
-        mlflow_runs.replace_shorter(connection, run, parent, len(record.history))
+        parents = mlflow_runs.replace_shorter(connection, run, len(record.history)) - {parent.info.run_id}
+        mlflow_runs.set_name(client, run, finished.run.name)
     # Files are sent without the lock: they may be large, and sending them twice does no harm.
     artifacts.send_pictures(client, run, finished.run.name, record, again=run.data.tags.get(LOGGED) != finished.contents)
     checksums = f"{record.best_weights_sha256} {record.final_weights_sha256}"
@@ -99,6 +100,8 @@ def finish_seed(connection: Connection, finished: Finished, replace: bool) -> No
     if weights:
         tags[WEIGHTS] = checksums
     _set_outcome(client, run, tags, finished.failed or "", finished.ended)
+    with locked(connection.store):
+        mlflow_runs.replace_empty(connection, experiment, parents)
 
 
 def _settled(connection: Connection, experiment: str, finished: Finished, replace: bool) -> "Run | None":

@@ -129,11 +129,21 @@ def _finished(record: ModelRecord, seed: SeedRecord, origin: SeedProvenance | No
     # Seconds are missing where provenance.json is of another state than history.csv; the epochs count all the same.
     seconds = [*origin.seconds, *[0.0] * len(seed.history)]
     epochs = [
-        Measured(epoch, started + int(1000 * elapsed), record.data.train_samples / duration if duration > 0 else None)
+        Measured(epoch, started + int(1000 * elapsed), _trained_samples(record) / duration if duration > 0 else None)
         for epoch, elapsed, duration in zip(seed.history, accumulate(seconds), seconds, strict=False)
     ]
     run = tracked_run(record, seed.seed, seed.run_id, origin, context)
     return Finished(run, seed, started, epochs, weights(record.model, seed.seed), origin.failed, _sample(record, context))
+
+
+def _trained_samples(record: ModelRecord) -> int:
+    """Training samples of an epoch: those that choose the epoch are not trained on."""
+    samples = record.data.train_samples
+    if record.settings.get("selection") != "held-out":
+        return samples
+    from tsslbp.method.batches import held_out_split
+
+    return len(held_out_split(samples)[0])
 
 
 def _sample(record: ModelRecord, context: ModelContext) -> Sample | None:

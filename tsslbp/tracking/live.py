@@ -109,7 +109,7 @@ class LiveLog:
         self._put(lambda connection: finish_seed(connection, finished, replace=True))
 
     def fail(self, run: TrackedRun, reason: str) -> None:
-        """Log that a run failed, and why. A later `epoch` or `finish` of the same run takes it back."""
+        """Log that a run failed, and why. A later `epoch` has it running again, and `finish` takes the reason back."""
         ended = mlflow_runs.now()
         self._put(lambda connection: fail_seed(connection, run, reason, ended))
 

@@ -5,7 +5,7 @@ Nothing here is done twice: every function looks first and adds what is missing.
 
 import getpass
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tsslbp.tracking.epoch_metrics import ACCURACY, Measured
@@ -52,21 +52,36 @@ def replace(connection: Connection, run: "Run") -> None:
     connection.client.delete_run(run.info.run_id)
 
 
-def replace_shorter(connection: Connection, run: "Run", parent: "Run", epochs: int) -> None:
+def replace_shorter(connection: Connection, run: "Run", epochs: int) -> set[str]:
     """Delete this checkout's finished runs of the same seed with fewer epochs, which `--so-far` recorded: the training has gone on.
 
     Args:
         connection: to the store.
         run: the seed's, with all that is to be logged of it.
-        parent: the run that holds it together with the other seeds.
         epochs: how many `run` has.
+
+    Returns:
+        MLflow's ids of the parents that may have no run any more: of those that were deleted, and the one that `run` had.
     """
-    where = f"tags.`{PARENT}` = '{parent.info.run_id}' AND params.seed = '{run.data.params['seed']}'"
+    parents = {run.data.tags.get(PARENT)}
+    where = f"params.model = '{run.data.params['model']}' AND params.seed = '{run.data.params['seed']}'"
     for other in connection.client.search_runs([run.info.experiment_id], filter_string=where):
-        is_another = other.info.run_id != run.info.run_id and connection.owns(other)
+        # Of one training: the same settings, data and code.
+        is_another = other.info.run_id != run.info.run_id and connection.owns(other) and other.data.params == run.data.params
         # A run that is RUNNING may be one that a training is writing to.
         if is_another and other.info.status == "FINISHED" and len(logged_accuracies(connection.client, other)) < epochs:
+            parents.add(other.data.tags.get(PARENT))
             replace(connection, other)
+    return {parent for parent in parents if parent is not None}
+
+
+def replace_empty(connection: Connection, experiment: str, parents: Iterable[str]) -> None:
+    """Delete those of these parent runs of this checkout that hold no run together any more."""
+    for parent in parents:
+        if not connection.client.search_runs([experiment], filter_string=f"tags.`{PARENT}` = '{parent}'", max_results=1):
+            found = connection.client.get_run(parent)
+            if found.info.lifecycle_stage == "active" and connection.owns(found):
+                replace(connection, found)
 
 
 def ensure(connection: Connection, experiment: str, run: TrackedRun, started: int) -> "Run":
@@ -185,6 +200,12 @@ def set_tags(client: "MlflowClient", run: "Run", tags: dict[str, str]) -> None:
     new = [RunTag(name, value) for name, value in tags.items() if run.data.tags.get(name) != value]
     if new:
         client.log_batch(run.info.run_id, tags=new)
+
+
+def set_name(client: "MlflowClient", run: "Run", name: str) -> None:
+    """Give a run the name that it has by now: others may have been recorded since it was created, with more epochs or fewer."""
+    if run.info.run_name != name:
+        client.update_run(run.info.run_id, name=name)
 
 
 def set_status(client: "MlflowClient", run: "Run", status: str, ended: int | None = None) -> None:

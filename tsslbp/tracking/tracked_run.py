@@ -50,7 +50,7 @@ class TrackedRun:
         run_id: 32 hexadecimal digits, chosen by the pipeline, never by MLflow.
         parameters: what decides the result. MLflow never lets them change.
         tags: how the run came about; a repeated run replaces them.
-        extent: what the run's name says of its epochs beside those of the title; empty for a whole run.
+        extent: what the run's name says of its epochs in place of the title's; empty where these are its own.
     """
 
     experiment: str
@@ -65,7 +65,9 @@ class TrackedRun:
     @property
     def name(self) -> str:
         """The name that the list of runs shows."""
-        return self.title if self.seed is None else f"{self.title} seed {self.seed}{self.extent}"
+        if self.seed is None:
+            return self.title
+        return f"{self.model if self.extent else self.title} seed {self.seed}{self.extent}"
 
     def parent(self) -> "TrackedRun":
         """The run that holds together all seeds of equal model, settings, data, code and number of epochs."""
@@ -103,17 +105,20 @@ def tracked_run(record: ModelRecord, seed: int, run_id: str, provenance: SeedPro
 
 def _title(record: ModelRecord, context: ModelContext) -> str:
     """The model's key; with the epochs that all seeds of its means ran where the settings or the protocol ask for another number."""
-    asked = record.settings.get("epochs")
-    ran = min((len(seed.history) for seed in counted_seeds(record)), default=asked)
+    asked, ran = record.settings.get("epochs"), _ran(record)
     usual = {ran, asked, context.protocol_epochs or asked} == {ran}
     return record.model if usual else f"{record.model}, {ran} epochs"
 
 
+def _ran(record: ModelRecord) -> Any:
+    """Epochs that all seeds of the means ran; those of the settings before there is one."""
+    return min((len(seed.history) for seed in counted_seeds(record)), default=record.settings.get("epochs"))
+
+
 def _extent(record: ModelRecord, seed: int) -> str:
-    """The epochs of a seed that the means leave out: once it is whole it is another run, with a name of its own."""
-    if seed in {one.seed for one in counted_seeds(record)}:
-        return ""
-    return next((f", {len(one.history)} of {record.settings['epochs']} epochs" for one in record.seeds if one.seed == seed), "")
+    """The epochs of a seed that ran others than the title says: once it is whole it is another run, with a name of its own."""
+    own = next((len(one.history) for one in record.seeds if one.seed == seed), _ran(record))
+    return "" if own == _ran(record) else f", {own} of {record.settings['epochs']} epochs"
 
 
 def describe(record: ModelRecord, *more: str) -> str:
