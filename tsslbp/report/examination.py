@@ -8,6 +8,7 @@ from tsslbp.report.origin import Run
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.statistics import HALF_UNIT
 from tsslbp.report.studies.variants import shortened
+from tsslbp.storage.records import ModelRecord
 
 UNSETTLED = ("higher", "lower", "too few runs")
 
@@ -38,13 +39,13 @@ def _examined(row: ResultRow, run: Run) -> str:
     return (
         f"{_standing(row)}. Its {own} {chosen} of {row.epochs}; the second half of the epochs raised {bests} from {number(early)} to "
         f"{number(late)}. During the last epoch {_range([seed.history[-1].train_accuracy for seed in seeds])} % of the training "
-        f"samples were classified rightly, as the weights changed{_hindered(run)}."
+        f"samples were classified rightly, as the weights changed{hindrances(run[0])}."
     )
 
 
-def _hindered(run: Run) -> str:
+def hindrances(record: ModelRecord) -> str:
     """What else than changing weights keeps accuracy during training below the network's own on the same samples."""
-    settings = run[0].settings
+    settings = record.settings
     changes = {"dropout": settings.get("dropout"), "augmentation": any(dict(settings.get("augmentation") or {}).values())}
     on = [name for name, value in changes.items() if value]
     return f" and with {' and '.join(on)}" if on else ""

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from tsslbp.report.answers import answer
+from tsslbp.report.beginnings import beginnings
 from tsslbp.report.escape import escape_markdown
 from tsslbp.report.examination import examinations
 from tsslbp.report.origin import Run
@@ -32,7 +33,7 @@ def readme_table(rows: Sequence[ResultRow]) -> str:
 
 
 def readme_parts(rows: Sequence[ResultRow], studies: Studies, runs: Mapping[str, Run]) -> dict[str, str]:
-    """All parts by the name in their markers: the table, rows that need explaining, what the studies found, and how far that goes.
+    """All parts by the name in their markers: the table, rows that need explaining or have only begun, what the studies found, and how far that goes.
 
     Args:
         rows: of the pipeline.
@@ -42,6 +43,7 @@ def readme_parts(rows: Sequence[ResultRow], studies: Studies, runs: Mapping[str,
     return {
         TABLE: readme_table(rows),
         "examined": _items(examinations(rows, runs)),
+        "begun": _items(beginnings(rows, runs)),
         "recipes": _items(recipe_answers(studies.recipes)),
         "intervals": "\n\n".join(map(escape_markdown, caution(studies.ablation))),
         **{f"variant {name}": _items(sentences) for name, sentences in variant_answers(studies.ablation).items()},
