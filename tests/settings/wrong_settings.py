@@ -175,7 +175,7 @@ UNUSABLE: dict[str, tuple[Change, str]] = {
     "a device that is none": (lambda raw: raw["execution"].update(device="cuda:99999999999"), r"execution\.device: got"),
     "a device of another name": (
         lambda raw: raw["execution"].update(device="gpu"),
-        r"execution\.device: got 'gpu'; allowed: auto, cpu, cuda, or",
+        r"execution\.device: got 'gpu' \(str\); allowed: auto, cpu, cuda, or",
     ),
     "no part of a GPU": (lambda raw: raw["execution"].update(gpu_share=0), r"execution\.gpu_share: got 0 \(int\); allowed: more than 0"),
     "a folder that is none": (lambda raw: raw["folders"].update(data=""), r"folders\.data: got .*name a folder of its own"),
