@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -44,6 +45,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def same_draws() -> None:
     """Tests draw the same numbers each time: one in ten thousand would put a potential within rounding of the threshold."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def denormals_kept() -> Iterator[None]:
+    """A test that trains in this process, where they are flushed to zero, leaves the next one the numbers that it is of."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")
