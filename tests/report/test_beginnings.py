@@ -57,6 +57,14 @@ def test_where_the_classes_are_not_on_record_there_is_no_guess(base: Settings) -
     assert "augmentation. Test accuracy" in sentence
 
 
+def test_an_old_record_without_firing_rates_is_not_called_silent(base: Settings) -> None:
+    record, provenance = begun(base)
+    (seed,) = record.seeds
+    history = tuple(epoch.model_copy(update={"firing_rates": ()}) for epoch in seed.history)
+    (sentence,) = said(base, (record.model_copy(update={"seeds": (seed.model_copy(update={"history": history}),)}), provenance))
+    assert sentence.endswith("to 10.00 %.")
+
+
 def test_rows_of_one_epoch_or_of_all_have_nothing_to_say(base: Settings) -> None:
     assert said(base, begun(base, epochs=1)) == ()
     whole = {"mnist-cnn": make_run(base, "mnist-cnn", epochs=100)}

@@ -48,8 +48,10 @@ def _beside_a_guess(record: ModelRecord, seeds: Sequence[SeedRecord]) -> str:
 
 
 def _waking(seeds: Sequence[SeedRecord]) -> str:
-    """When the output layer of the latest seed first fired on test data, where that was not in its first epoch; "" where none was silent."""
-    first = [next((epoch.epoch for epoch in seed.history if epoch.firing_rates and epoch.firing_rates[-1] > 0), None) for seed in seeds]
+    """When the output layer of the latest seed first fired on test data, where that was not in its first epoch; "" where none was silent, or none says."""
+    if not all(epoch.firing_rates for seed in seeds for epoch in seed.history):
+        return ""
+    first = [next((epoch.epoch for epoch in seed.history if epoch.firing_rates[-1] > 0), None) for seed in seeds]
     if None in first:
         return "; an output layer has not fired on test data yet"
     latest = max(epoch for epoch in first if epoch is not None)

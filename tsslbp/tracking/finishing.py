@@ -100,8 +100,9 @@ def finish_seed(connection: Connection, finished: Finished, replace: bool) -> No
     if weights:
         tags[WEIGHTS] = checksums
     _set_outcome(client, run, tags, finished.failed or "", finished.ended)
-    with locked(connection.store):
-        mlflow_runs.replace_empty(connection, experiment, parents)
+    if parents:
+        with locked(connection.store):
+            mlflow_runs.replace_empty(connection, experiment, parents)
 
 
 def _settled(connection: Connection, experiment: str, finished: Finished, replace: bool) -> "Run | None":
