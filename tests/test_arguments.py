@@ -25,6 +25,15 @@ def test_a_number_out_of_range_is_named(value: object) -> None:
         number("dropout", value, "at least 0 and below 1", high=BELOW_1)
 
 
+@pytest.mark.parametrize("flushed", [False, True])
+def test_zero_is_not_positive_whether_denormals_are_flushed_or_not(flushed: bool) -> None:
+    assert torch.set_flush_denormal(flushed)
+    assert number("threshold", POSITIVE, "positive", POSITIVE) > 0
+    for value in (0.0, 0, -POSITIVE, math.ulp(0.0)):
+        with pytest.raises(ValueError, match=r"^threshold .*: must be positive$"):
+            number("threshold", value, "positive", POSITIVE)
+
+
 @pytest.mark.parametrize("value", [None, True, "1", b"1", [1.0], 1j, Fraction(1, 2), torch.tensor(0.5), np.array(0.5), object(), int])
 def test_what_is_not_a_number_is_named(value: object) -> None:
     with pytest.raises(TypeError, match=r"^dropout .*: expected a number, below 1$"):

@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-POSITIVE = math.ulp(0.0)
-"""The smallest number above 0."""
+POSITIVE = sys.float_info.min
+"""The smallest number above 0 that is still above 0 where denormals are flushed to zero, as in a process that trains."""
 BELOW_1 = math.nextafter(1.0, 0.0)
 MOST_STEPS = (1 << 15) - 1
 """Time steps that a network, a loss or binned events may have: a step's index fits 16 bits."""
