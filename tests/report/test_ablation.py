@@ -3,11 +3,9 @@
 import pytest
 
 from tests.support.report_builders import make_run, sample_studies, study_runs
-from tsslbp.report.rows import make_rows
 from tsslbp.report.statistics import HALF_UNIT
 from tsslbp.report.studies.ablation import variants
 from tsslbp.report.studies.answers import ablation_answers
-from tsslbp.report.studies.variants import longest
 from tsslbp.settings import SettingsError
 
 
@@ -137,6 +135,16 @@ def test_where_a_study_has_no_unchanged_model_the_bases_run_is_cut_to_its_extent
     assert not any(each.was_run for each in (variant.row for variant in variants(study, {}, base, {})))
 
 
+def test_the_bases_run_is_as_long_as_the_longest_beside_it(studies, base):
+    """A longer run of another study may stand in a variant's place: it is compared over all that both have."""
+    own = make_run(studies["ablation"], "fashion-cnn-bf16", seeds=(0,), epochs=12)
+    whole = make_run(base, "fashion-cnn", epochs=20)
+    found = variants(studies["ablation"], {"fashion-cnn-bf16": own}, base, {"fashion-cnn": whole})
+    unchanged, bf16 = (each for each in found if each.like == "fashion-cnn")
+    assert unchanged.row.epochs == 12
+    assert bf16.difference.values == (own[0].seeds[0].best - max(epoch.test_accuracy for epoch in whole[0].seeds[0].history[:12]),)
+
+
 def test_an_unchanged_model_that_waits_to_be_run_is_the_bases_run_until_then(studies, base):
     study = studies["ablation"]
     own = make_run(study, "fashion-mlp-surrogate", epochs=15)
@@ -219,27 +227,6 @@ def test_the_smallest_effect_is_where_a_shifted_difference_begins_to_be_real(stu
         )
         moved = own[0].model_copy(update={"seeds": seeds}), own[1]
         assert _surrogate(study, base, moved, reference).effect == effect
-
-
-def test_a_longer_run_of_the_same_training_in_another_study_is_taken_in_place_of_a_short_one(studies, base):
-    ablation, recipes = studies["ablation"], studies["recipes"]
-    short = make_run(ablation, "fashion-mlp-filtered-once", epochs=15)
-    long = make_run(recipes, "fashion-mlp-filtered-once", epochs=40)
-    runs = {"fashion-mlp-filtered-once": short, "fashion-mlp-surrogate": make_run(ablation, "fashion-mlp-surrogate", epochs=15)}
-
-    def taken(run):
-        found = longest(ablation, runs, [(recipes, {"fashion-mlp-filtered-once": run})])
-        assert found["fashion-mlp-surrogate"] == runs["fashion-mlp-surrogate"]
-        return found["fashion-mlp-filtered-once"]
-
-    assert taken(long)[0].seeds == long[0].seeds
-    (row,) = [row for row in make_rows(ablation, {"fashion-mlp-filtered-once": taken(long)}) if row.was_run]
-    assert row.departures == ("40 of 100 epochs",)  # and no other settings
-    fewer = long[0].model_copy(update={"seeds": long[0].seeds[1:]}), long[1]
-    older = long[0].model_copy(update={"code": "0" * 64}), long[1]
-    for other in (fewer, older, make_run(recipes, "fashion-mlp-filtered-once", epochs=15)):
-        assert taken(other) == short
-    assert longest(ablation, {}, [(recipes, {"fashion-mlp-filtered-once": long})]) == {}
 
 
 def _surrogate(study, base, own, reference):

@@ -51,6 +51,8 @@ def test_a_base_that_ran_no_seed_of_the_study_was_not_run_for_it(base, studies):
     rows = recipe_rows(studies["recipes"], {}, base, {"mnist-cnn": run})
     assert [each.row.model for each in rows if each.row.was_run] == ["mnist-cnn"]  # whole, as its own row in the tables
     assert not next(each for each in rows if each.row.model == "mnist-cnn" and each.row.bests == ()).row.was_run
+    assert sum(each.from_base for each in rows if each.row.model == "mnist-cnn") == 1
+    assert recipe_answers(rows)[1].endswith(" Not run: 2020-10.")
 
 
 def test_a_recipe_is_named_by_the_settings_in_which_it_differs(recipes):

@@ -6,6 +6,7 @@ from tsslbp.report.gallery import draw_pictures
 from tsslbp.report.readme import readme_table
 from tsslbp.report.rows import make_rows
 from tsslbp.report.texts import confusion_csv
+from tsslbp.storage.summary import metrics
 
 
 def _uneven(base, most):
@@ -27,6 +28,18 @@ def test_beside_whole_seeds_one_that_has_begun_does_not_count(base):
     assert "seed 4 left out, after 40 of 100 epochs" in row.note
     assert row.bests == tuple(seed.best for seed in record.seeds[:4])
     assert record.seeds[4].run_id not in row.origin.run_ids
+
+
+def test_where_fewer_epochs_are_asked_for_than_were_published_a_seed_that_ran_these_is_whole(base):
+    """The table, `dvc metrics show` and MLflow then say the same mean."""
+    asked = base.model_copy(update={"models": base.models | {"mnist-cnn": base.model("mnist-cnn").model_copy(update={"epochs": 30})}})
+    long, provenance = make_run(asked, "mnist-cnn", epochs=30)
+    begun, _ = make_run(asked, "mnist-cnn", epochs=2)
+    record = long.model_copy(update={"seeds": (*long.seeds[:4], begun.seeds[4])})
+    (row,) = [row for row in make_rows(asked, {"mnist-cnn": (record, provenance)}) if row.was_run]
+    assert (row.extent, row.departures) == ("4 of 5 × 30 of 100", ("4 of 5 seeds", "30 of 100 epochs"))
+    assert "seed 4 left out, after 2 of 30 epochs" in row.note
+    assert row.best is not None and row.best.mean == metrics(record)["best_mean"]
 
 
 def test_pictures_and_confusions_are_of_the_seeds_that_count(base):

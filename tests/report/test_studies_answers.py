@@ -24,7 +24,7 @@ def test_two_pairs_have_a_wide_interval_and_the_report_says_so(ablation):
     assert interval.high - interval.low == pytest.approx(12.706 * abs(values[0] - values[1]), rel=1e-4)
     caution = ablation_answers(tuple(ablation.values()))[-1]
     assert "12.7 standard errors with 2, 2.8 standard errors with 5" in caution
-    assert "Of the 15 intervals of 95 % that all comparisons have, about 0.8" in caution
+    assert "Of the 15 intervals of 95 % that the variants have beside the unchanged method, about 0.8" in caution
 
 
 def test_a_sentence_says_how_many_pairs_and_the_smallest_effect_that_they_could_have_shown(ablation):

@@ -9,8 +9,8 @@ from tsslbp.report.rows import ResultRow
 from tsslbp.report.statistics import VERDICTS
 
 WHAT = (
-    "TSSL-BP trains deep spiking neural networks by sending the error back through the times of their spikes, so that a network "
-    "decides within a few time steps; here each published accuracy stands beside the reproduced one."
+    "TSSL-BP trains deep spiking neural networks, which decide within a few time steps, by sending the error back through the times "
+    "of their spikes; here each published accuracy stands beside the reproduced one."
 )
 
 

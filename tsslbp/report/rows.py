@@ -15,7 +15,7 @@ from tsslbp.report.sampling import Sampling, sampling
 from tsslbp.report.statistics import Comparison, Summary, compare
 from tsslbp.settings import Dataset, Published, Settings
 from tsslbp.storage.records import ModelRecord, SeedRecord
-from tsslbp.storage.summary import counted_seeds
+from tsslbp.storage.summary import counted_seeds, whole_epochs
 
 UNPUBLISHED = Published(mean=None, std=None, best=None, runs=None)
 
@@ -165,7 +165,8 @@ def _counted(run: Run, epochs: int) -> tuple[Run, tuple[str, ...]]:
     counted = counted_seeds(record, epochs)
     left_out = {seed.seed: len(seed.history) for seed in record.seeds if seed not in counted}
     origins = tuple(seed for seed in provenance.seeds if seed.seed not in left_out)
-    remarks = tuple(f"seed {seed} left out, after {ran} of {epochs} epochs" for seed, ran in left_out.items())
+    whole = whole_epochs(record, epochs)
+    remarks = tuple(f"seed {seed} left out, after {ran} of {whole} epochs" for seed, ran in left_out.items())
     return (record.model_copy(update={"seeds": counted}), provenance.model_copy(update={"seeds": origins})), remarks
 
 

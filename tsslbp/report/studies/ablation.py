@@ -77,7 +77,7 @@ def variants(
         names = variant_names(study, keys, base, like)
         unchanged = _unchanged(study, like, names)
         if unchanged is None or unchanged not in runs:
-            reference, row = _from_base(study, keys, base, like, base_runs.get(like), is_present)
+            reference, row = _from_base(base, like, base_runs.get(like), _extent(study, keys, runs), is_present)
         else:
             reference, row = runs[unchanged], rows[unchanged]
         found.append(replace(_variant(like, UNCHANGED, row, None, None), from_base=unchanged not in runs))
@@ -96,12 +96,17 @@ def _unchanged(study: Settings, like: str, names: Mapping[str, str]) -> str | No
     return found[0] if found else None
 
 
+def _extent(study: Settings, keys: Sequence[str], runs: Mapping[str, Run]) -> tuple[set[int], int]:
+    """Seeds and epochs of models: what the study asks for, or what was run where another study's runs are longer."""
+    ran = (len(seed.history) for key in keys if key in runs for seed in runs[key][0].seeds)
+    return {seed for key in keys for seed in study.seeds_of(key)}, max([*(study.model(key).epochs for key in keys), *ran])
+
+
 def _from_base(
-    study: Settings, keys: Sequence[str], base: Settings, like: str, run: Run | None, is_present: IsPresent | None
+    base: Settings, like: str, run: Run | None, extent: tuple[set[int], int], is_present: IsPresent | None
 ) -> tuple[Run | None, ResultRow]:
     """The base's run with the seeds and epochs of its variants, and its row, as a model of the study would have it."""
-    seeds = {seed for key in keys for seed in study.seeds_of(key)}
-    epochs = max(study.model(key).epochs for key in keys)
+    seeds, epochs = extent
     reference = cut(run, seeds, epochs)
     model = base.model(like).model_copy(update={"epochs": epochs, "seeds": tuple(sorted(seeds))})
     settings = base.model_copy(update={"models": {like: model}, "published": {}})

@@ -126,6 +126,6 @@ def caution(found: Sequence[Variant]) -> tuple[str, ...]:
     widths = ", ".join(f"{reach(count):.1f} standard errors with {count}" for count in counts)
     return (
         f"An interval reaches to either side, by the number of pairs: {widths}; with few pairs only a large effect can be shown, and “not shown” "
-        f"is not “none”. Of the {len(told)} intervals of {100 * CONFIDENCE:.0f} % that all comparisons have, about "
+        f"is not “none”. Of the {len(told)} intervals of {100 * CONFIDENCE:.0f} % that the variants have beside the unchanged method, about "
         f"{(1 - CONFIDENCE) * len(told):.1f} would exclude zero by chance alone.",
     )

@@ -76,7 +76,7 @@ def _base_rows(
     seeds = {seed for key in keys for seed in study.seeds_of(key)}
     runs = (whole, cut(whole, seeds, max(study.model(key).epochs for key in keys)))
     long, short = (make_rows(alone, {like: run} if run else {}, is_present)[0] for run in runs)
-    return [short] if long.extent == short.extent else [long, short]
+    return [short] if long.extent == short.extent else [long, short] if short.was_run else [long]
 
 
 def recipe_answers(rows: Sequence[RecipeRow]) -> tuple[str, ...]:

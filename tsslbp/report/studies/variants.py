@@ -93,7 +93,7 @@ def cut(run: Run | None, seeds: Collection[int], epochs: int) -> Run | None:
     """The first epochs of some seeds of a run; None where none of these seeds was run.
 
     The learning rate is constant and every epoch's random choices derive from the seed alone, so these epochs are those of
-    a shorter run to the last bit. The confusion matrices stay those of the last epoch.
+    a shorter run to the last bit, and its settings ask for no more. The confusion matrices stay those of the last epoch.
     """
     if run is None:
         return None
@@ -102,7 +102,8 @@ def cut(run: Run | None, seeds: Collection[int], epochs: int) -> Run | None:
     origins = tuple(seed.model_copy(update={"seconds": seed.seconds[:epochs]}) for seed in provenance.seeds if seed.seed in seeds)
     if not kept:
         return None
-    return record.model_copy(update={"seeds": kept}), provenance.model_copy(update={"seeds": origins})
+    settings = record.settings | {"epochs": min(epochs, record.settings.get("epochs", epochs))}
+    return record.model_copy(update={"seeds": kept, "settings": settings}), provenance.model_copy(update={"seeds": origins})
 
 
 def shortened(run: Run, seeds: Collection[int], epochs: int) -> tuple[SeedRecord, ...]:
