@@ -44,12 +44,14 @@ $(BENCH_READY): $(READY) requirements-bench.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps -r requirements-bench.txt
 	touch $@
 
-$(JAX_READY): requirements-jax.txt
-	$(PYTHON) -m venv $(JAX_VENV)
+# Of the Python that .venv is of, whatever PYTHON says by now; --clear: of another one nothing stays.
+$(JAX_READY): requirements-jax.txt | $(READY)
+	$(VENV)/bin/python -m venv --clear $(JAX_VENV)
 	$(JAX_VENV)/bin/python -m pip install --disable-pip-version-check --no-input --quiet --no-deps -r requirements-jax.txt
 	touch $@
 
 repository:
+	@command -v git >/dev/null || { echo "make: git not found" >&2; exit 1; }
 	@git -c safe.directory='*' rev-parse --git-dir >/dev/null 2>&1 || { echo "make: DVC needs a git repository, and this folder is not one; make it one: git init" >&2; exit 1; }
 
 digest: $(READY) ## write what the method's code means to meaning.json, which every training depends on

@@ -22,7 +22,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from stages.common import run, tracking_folder
 from tsslbp.settings import Settings
-from tsslbp.tracking import Store, View, page, prepare, tracking_store
+from tsslbp.tracking import Store, View, has_runs, page, prepare, tracking_store
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 120.0
@@ -105,6 +105,8 @@ def _said(store: Store, address: Address, experiment: str) -> str:
         f"  models and their accuracies:  {address.url}/{page(View.MODELS, experiment)}",
         f"  curves of all seeds:          {address.url}/{page(View.CURVES, experiment)}",
     ]
+    if not has_runs(store, experiment):
+        lines.append("No run is logged yet: a training logs itself, and `make report` logs the records that are in git")
     if not address.is_loopback:
         lines.append(
             f"warning: everyone who reaches {address.host} can read, change and delete these runs; without --host only this machine can"

@@ -4,27 +4,22 @@ import io
 import json
 import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
-from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import psutil
 import pytest
 
 from stages.common import run
-from stages.ui import Address, _wait_until_up, main, make_parser
+from stages.ui import Address, _said, _wait_until_up, main, make_parser
+from tests.stages.ui_pages import CHROMIUM, DRIVER, browser, see_a_run, see_curves, see_filters, see_models
 from tests.stages.ui_settings import params_in
 from tests.support.faulty_server import serving
 from tests.support.record_builders import make_record, of_weights
-from tests.support.servers import free_port, running, wait_until
+from tests.support.servers import free_port, running
 from tsslbp.storage.records import ModelRecord, Provenance
-from tsslbp.tracking import ModelContext, Store, import_records, tracking_store
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+from tsslbp.tracking import ModelContext, Store, import_records, prepare, tracking_store
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +36,8 @@ def ui(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str
 
 
 def test_a_proxy_is_not_asked_for_the_server_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with serving() as server:
         server.otherwise = lambda handler: handler.reply(200, b"OK")
@@ -85,6 +80,13 @@ def test_a_damaged_database_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(error.splitlines()) == 1
 
 
+def test_what_to_do_is_said_where_no_run_is_logged_yet(store: Store) -> None:
+    shown = store, Address("127.0.0.1", 5000), prepare(store, "tsslbp")
+    assert "`make report` logs the records" in _said(*shown)
+    import_records(store, [make_record(seeds=(0,), epochs=1, experiment="tsslbp")])
+    assert "make report" not in _said(*shown)
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host", "nowhere.invalid"])
 def test_an_address_of_another_machine_is_one_line(host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, error = ui(capsys, "--params", params_in(tmp_path), "--port", free_port(), "--host", host)
@@ -119,27 +121,6 @@ def models() -> list[tuple[ModelRecord, Provenance]]:
     return [(of_weights(record, b"weights"), provenance) for record, provenance in made]
 
 
-@contextmanager
-def browser(profile: Path) -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    quiet = ("disable-background-networking", "disable-component-update", "disable-sync", "no-first-run", "disable-quic", "disable-gpu")
-    for flag in ("headless", "no-sandbox", *quiet, f"user-data-dir={profile}", "window-size=1500,1200"):
-        options.add_argument(f"--{flag}")
-    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-    try:
-        yield driver
-    finally:
-        driver.quit()
-
-
-def text_of(page: Any) -> str:
-    return str(page.find_element("tag name", "body").text)
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="needs chromium and chromedriver")
 def test_a_browser_finds_filters_and_opens_the_runs(store: Store, tmp_path: Path) -> None:
@@ -155,10 +136,10 @@ def test_a_browser_finds_filters_and_opens_the_runs(store: Store, tmp_path: Path
         family = psutil.Process(server.pid).children(recursive=True)
         assert family
         with browser(tmp_path / "profile") as page:
-            _see_models(page, runs)
-            _see_filters(page, runs)
-            _see_curves(page, curves)
-            _see_a_run(page, runs)
+            see_models(page, runs)
+            see_filters(page, runs)
+            see_curves(page, curves)
+            see_a_run(page, runs)
     assert psutil.wait_procs(family, timeout=60)[1] == [], "processes are left behind"
     assert server.returncode == 0
 
@@ -180,65 +161,3 @@ def test_an_open_address_is_warned_of_and_a_folder_may_have_any_name(tmp_path: P
             names = {run["info"]["run_name"] for run in json.load(answer)["runs"]}
     assert names == {"digits-mlp", "digits-mlp seed 0"}
     assert [path.name for path in tmp_path.iterdir()] == ["my%20project"]
-
-
-def _filtered(runs: str, query: str) -> str:
-    return runs + "&" + urlencode({"searchFilter": query, "orderByKey": "params.`model`"})
-
-
-def _open(page: Any, address: str) -> None:
-    # Addresses that differ behind the # alone would not be loaded anew.
-    page.get("about:blank")
-    page.get(address)
-
-
-def _see_models(page: Any, runs: str) -> None:
-    _open(page, runs)
-    wait_until(lambda: "digits-cnn" in text_of(page) and "digits-mlp" in text_of(page), "both models are listed")
-    for column in ("best_mean", "published_mean", "98.5"):
-        wait_until(lambda shown=column: shown in text_of(page), f"the list shows {column}")
-
-
-def _see_filters(page: Any, runs: str) -> None:
-    for query, matching in {"params.model = 'digits-cnn'": 3, "params.seed = '1'": 2, "params.dataset = 'digits'": 6}.items():
-        _open(page, _filtered(runs, query))
-        wait_until(lambda n=matching: f"{n} matching runs" in text_of(page), f"{query}: {matching} runs")
-
-
-def _see_curves(page: Any, curves: str) -> None:
-    _open(page, curves)
-    wait_until(lambda: "digits-mlp seed 1" in text_of(page), "seeds stand one by one")
-    for section in ("accuracy\n(2)", "firing_rate\n(2)", "loss\n(1)", "accuracy/train"):
-        wait_until(lambda shown=section: shown in text_of(page), f"the charts have a section {section}")
-    wait_until(lambda: _type(page, "input[placeholder='Search metric charts']", "accuracy/test"), "charts can be chosen")
-    wait_until(
-        lambda: len(page.find_elements("css selector", ".js-plotly-plot .scatterlayer .trace")) >= 4, "one chart shows all four seeds"
-    )
-
-
-def _see_a_run(page: Any, runs: str) -> None:
-    _open(page, _filtered(runs, "params.model = 'digits-mlp' and params.seed = '0'"))
-    wait_until(lambda: _click(page, "digits-mlp seed 0"), "the run can be opened")
-    wait_until(lambda: "Parent run" in text_of(page) and "2021-03" in page.page_source, "its parameters and parent are shown")
-    wait_until(lambda: _click(page, "Model metrics"), "its charts can be opened")
-    wait_until(lambda: len(page.find_elements("css selector", ".js-plotly-plot .point")) >= 8, "its curves are drawn")
-    wait_until(lambda: _click(page, "Artifacts"), "its files can be opened")
-    wait_until(lambda: _click(page, "confusion.png"), "the confusion matrix is listed")
-    wait_until(
-        lambda: any(image.size["width"] > 300 for image in page.find_elements("css selector", "img")), "the confusion matrix is shown"
-    )
-    wait_until(lambda: _click(page, "weights"), "the weights are listed")
-    wait_until(lambda: "best.safetensors" in text_of(page), "the weights are there")
-
-
-def _type(page: Any, selector: str, text: str) -> bool:
-    page.find_element("css selector", selector).send_keys(text)
-    return True
-
-
-def _click(page: Any, label: str) -> bool:
-    for element in page.find_elements("xpath", f"//*[normalize-space(text())='{label}']"):
-        if element.is_displayed():
-            element.click()
-            return True
-    return False

@@ -7,7 +7,7 @@ likes, and several checkouts may share a server: each sees, changes and replaces
 """
 
 from tsslbp.tracking.faults import TrackingError
-from tsslbp.tracking.ledger import accuracies, complete, import_records, prepare, verify
+from tsslbp.tracking.ledger import accuracies, complete, has_runs, import_records, prepare, verify
 from tsslbp.tracking.live import LiveLog
 from tsslbp.tracking.store import Store, tracking_store
 from tsslbp.tracking.tracked_run import ModelContext, TrackedRun, tracked_run
@@ -22,6 +22,7 @@ __all__ = [
     "View",
     "accuracies",
     "complete",
+    "has_runs",
     "import_records",
     "page",
     "prepare",

@@ -45,6 +45,20 @@ def prepare(store: Store, experiment: str) -> str:
         return found
 
 
+def has_runs(store: Store, experiment: str) -> bool:
+    """Whether anything is logged in an experiment.
+
+    Args:
+        store: where to look.
+        experiment: MLflow's id of it, from `prepare`.
+
+    Raises:
+        TrackingError: the store cannot be read; the message says what to do.
+    """
+    with explained(store):
+        return bool(connect(store).client.search_runs([experiment], max_results=1))
+
+
 def complete(
     store: Store, record: ModelRecord, provenance: Provenance, weights: Weights = no_weights, context: ModelContext = NO_CONTEXT
 ) -> None:
