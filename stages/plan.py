@@ -53,7 +53,7 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         need, seeds = memory_estimate(each, key), len(each.seeds_of(key))
         beside = _side_by_side(machines, need)
         cost = measure(each, key, device, options.seconds, beside)
-        hours, memory, most = [*hours, *seeds * [cost.hours]], [*memory, *seeds * [need]], max(most, beside)
+        hours, memory, most = [*hours, *seeds * [cost.hours]], [*memory, *seeds * [need]], max(most, beside or 1)
         disk += cost.disk_bytes * seeds
         rate, once, in_all = f"{cost.train_rate:,.0f}", f"{cost.hours:,.2f}", f"{cost.hours * seeds:,.1f}"
         rows.append([f"{INDENT}{key}" if study else key, rate, str(seeds), once, in_all, _size(cost.disk_bytes * seeds)])
@@ -83,10 +83,13 @@ def _machines(options: argparse.Namespace, threads: int) -> Machines | None:
     return Machines(options.nodes or 1, options.cores or usable_cores(), threads, memory)
 
 
-def _side_by_side(machines: Machines | None, need: int) -> int:
-    """How many seeds that need so much memory are measured at a time: as many as one of the machines trains, but no more than fit here."""
+def _side_by_side(machines: Machines | None, need: int) -> int | None:
+    """How many seeds that need so much memory are measured at a time: as many as one of the machines trains, but no more than fit here.
+
+    None where no machines are described: this process measures one.
+    """
     if machines is None:
-        return 1
+        return None
     here = Machines(1, usable_cores(), machines.threads, available_memory())
     return min(machines.fitting(need), here.fitting(need))
 

@@ -16,7 +16,7 @@ from tsslbp.storage.checkpoints import TrainingState
 from tsslbp.storage.files import checksum
 from tsslbp.storage.kept_checkpoints import pick_checkpoint
 from tsslbp.storage.live_provenance import load_live
-from tsslbp.storage.record_files import FINISHED, RECORD_FILES, read_record, write_record
+from tsslbp.storage.record_files import FINISHED, RECORD_FILES, RecordError, read_record, write_record
 from tsslbp.storage.records import ModelRecord, Provenance, SeedProvenance
 
 
@@ -56,7 +56,10 @@ def _recorded_before(settings: Settings, key: str) -> dict[int, Outcome]:
         if folder.exists() and any(folder.iterdir()):
             warn(f"{folder}: holds no {RECORD_FILES[-1]}, which a kill or a full disk can leave behind; it is written anew")
         return {}
-    record, provenance = read_record(folder)
+    try:
+        record, provenance = read_record(folder)
+    except RecordError as error:
+        raise RecordError(f"{error}; or delete {folder}, and what is complete here is recorded anew") from None
     if different := [name for name in departures(settings, key, record, provenance) if name != "seeds"]:
         warn(f"{folder}: is of other conditions than there are now and is written anew: {', '.join(different)}")
         return {}

@@ -75,7 +75,7 @@ def memory_estimate(settings: Settings, key: str) -> int:
     return BASE_BYTES + BYTES["epoch"] * weights + BYTES["activation"] * activations
 
 
-def measure(settings: Settings, key: str, device: torch.device, seconds: float = 3.0, at_a_time: int = 1) -> Cost:
+def measure(settings: Settings, key: str, device: torch.device, seconds: float = 3.0, at_a_time: int | None = None) -> Cost:
     """Time steps of a model on made-up data of its dataset's shape.
 
     Args:
@@ -83,13 +83,13 @@ def measure(settings: Settings, key: str, device: torch.device, seconds: float =
         key: of the model.
         device: where to run.
         seconds: how long to go on; at least two steps after a warm-up are timed.
-        at_a_time: so many processes do the same side by side, as training will; the slowest is believed. With 1 it is done here,
-            with the threads that PyTorch has.
+        at_a_time: so many processes do the same side by side, as training will; the slowest is believed, and their memory is free
+            again afterwards. None: it is done in this process, with the threads that PyTorch has.
 
     Raises:
         ValueError: one of the processes was killed, as a system does that runs out of memory, or did not get ready.
     """
-    if at_a_time == 1:
+    if at_a_time is None:
         return _measure(settings, key, device, seconds, lambda: None)
     context = multiprocessing.get_context("spawn")
     started = context.Barrier(at_a_time), torch.get_num_threads()

@@ -7,6 +7,7 @@ import ctypes
 import functools
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -62,12 +63,33 @@ def compiled(cache: bool = False, parallel: bool = False) -> Callable[[Any], Any
             function.__qualname__ = f"{function.__name__}_parallel"
         if cache:
             try:
-                return njit(error_model="numpy", nogil=True, cache=True, parallel=parallel)(function)
+                return _with_forgiving_cache(njit(error_model="numpy", nogil=True, cache=True, parallel=parallel)(function))
             except RuntimeError:  # neither the package's folder nor the user's can be written: compile anew in every process
                 pass
         return njit(error_model="numpy", nogil=True, parallel=parallel)(function)
 
     return decorate
+
+
+def _with_forgiving_cache(kernel: Any) -> Any:
+    """Let a kernel be compiled anew where its file in the cache is damaged, as a power cut leaves it, and do without where the disk is full."""
+    cache = kernel._cache
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_overload(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except Exception:  # whatever a damaged file makes the interpreter of its pickle do
+            with suppress(OSError):
+                cache.flush()
+            return None
+
+    def save_overload(*arguments: Any) -> None:
+        with suppress(OSError):
+            save(*arguments)
+
+    cache.load_overload, cache.save_overload = load_overload, save_overload
+    return kernel
 
 
 def pick_device(wanted: str) -> "torch.device":

@@ -1,6 +1,9 @@
 import errno
 import os
+import shutil
+import tempfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -9,6 +12,9 @@ from tests.support.source_builders import BODY, KEY, NAME, SUBSET, make_dataset,
 from tsslbp.data.kinds import raw_files
 from tsslbp.data.raw_files import SourceError, combined_checksum
 from tsslbp.settings import SettingsError
+from tsslbp.storage.files import WriteError
+
+SHARED_MEMORY = Path("/dev/shm")
 
 
 def test_a_right_file_is_left_alone(place, server):
@@ -94,6 +100,25 @@ def test_a_full_disk_is_named(place, server, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"No space left on device: '.*letters\.bin'"):
         place.fetch(server.at("/f", whole(BODY)))
+
+
+def test_a_full_disk_is_named_where_the_mirror_is_copied(place, monkeypatch):
+    place.put(place.mirror / KEY / NAME, BODY)
+    monkeypatch.setattr(shutil, "copyfileobj", Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+    with pytest.raises(WriteError, match=r"No space left on device: '.*raw/letters\.bin'"):
+        place.fetch(mirror=True)
+
+
+@pytest.mark.skipif(
+    not SHARED_MEMORY.is_dir() or SHARED_MEMORY.stat().st_dev == Path(tempfile.gettempdir()).stat().st_dev,
+    reason="needs a second file system",
+)
+def test_raw_files_on_another_disk_than_partial_ones_are_refused_before_the_first_byte(place, server):
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as elsewhere:
+        place.raw.symlink_to(elsewhere)
+        with pytest.raises(SourceError, match=r"lies on another disk than .* itself a link"):
+            place.fetch(server.at("/f", whole(BODY)))
+    assert server.requests == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -1,6 +1,9 @@
 """Checkpoints come back as they were, and nothing that is loaded runs code."""
 
+import errno
+import os
 import pickle
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -50,6 +53,23 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage == "half" else damage)
     with pytest.raises(CheckpointError, match=r"seed\.pt: is damaged"):
         load_state(path, "k")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "message"),
+    [
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"), MemoryError, "not enough memory"),
+        (MemoryError(), MemoryError, None),
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE), "seed.pt"), OSError, "Too many open files"),
+        (OSError(errno.EIO, os.strerror(errno.EIO)), OSError, "Input/output error"),
+    ],
+)
+def test_what_is_not_the_checkpoints_fault_does_not_call_it_damaged(tmp_path, monkeypatch, error, expected, message):
+    """Who follows the advice to delete a damaged one loses its epochs."""
+    save_state(tmp_path / "seed.pt", progress(), "k")
+    monkeypatch.setattr(torch, "load", Mock(side_effect=error))
+    with pytest.raises(expected, match=message):
+        load_state(tmp_path / "seed.pt", "k")
 
 
 def test_a_flipped_bit_anywhere_in_a_checkpoint_is_found(tmp_path):

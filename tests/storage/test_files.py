@@ -1,5 +1,6 @@
 """Files are written whole or not at all."""
 
+import errno
 import hashlib
 import os
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tsslbp.storage.files import checksum, whole_file, write_text
+from tsslbp.storage.files import WriteError, checksum, whole_file, write_text
 
 
 def test_a_new_file_is_there_with_its_folders(tmp_path: Path) -> None:
@@ -39,6 +40,16 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, error: type[Ba
         raise error
     assert (tmp_path / "file").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_disk_that_turns_read_only_is_named_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), ".file.0123.partial")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(WriteError, match=r"Read-only file system: '.*/file'"):
+        write_text(tmp_path / "file", "new")
 
 
 def test_until_the_end_the_old_file_is_seen(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """Run records: what is read is what was written, and damage is named."""
 
+import errno
 import json
 import math
+import os
 import statistics
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.support.record_builders import make_epoch, make_provenance, make_record, make_seed
+from tsslbp.storage.files import WriteError
 from tsslbp.storage.record_files import RecordError, read_record, write_record
 from tsslbp.storage.records import Epoch, ModelRecord, Provenance
 from tsslbp.storage.summary import metrics, shown_metrics
@@ -74,6 +78,12 @@ def cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-20])
 
 
+def edit(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    stored = json.loads(file.read_text())
+    change(stored)
+    file.write_text(json.dumps(stored))
+
+
 def misspell(file: Path) -> None:
     file.write_text(file.read_text().replace("seed", "sead"))
 
@@ -100,7 +110,29 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a text": ("record.json", lambda file: file.write_text('"seeds"')),
     "a bottomless list": ("record.json", lambda file: file.write_text("[" * 100_000)),
     "seeds that are none": ("record.json", lambda file: file.write_text('{"seeds": [3]}')),
+    "a seed twice": ("record.json", lambda file: edit(file, lambda stored: stored["seeds"].append(stored["seeds"][0]))),
+    "no loss": ("record.json", lambda file: edit(file, lambda stored: stored["settings"].pop("loss"))),
+    "a loss without its kind": ("record.json", lambda file: edit(file, lambda stored: stored["settings"].update(loss="kernel"))),
+    "epochs as text": ("record.json", lambda file: edit(file, lambda stored: stored["settings"].update(epochs="3"))),
+    "a ragged confusion matrix": ("record.json", lambda file: edit(file, lambda stored: stored["seeds"][0]["confusion"][0].pop())),
 }  # fmt: skip
+
+
+def test_a_disk_that_is_full_at_the_last_file_leaves_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, provenance = make_record()
+    write_record(tmp_path, record, provenance)
+    flushed = []
+
+    def full_at_last(descriptor: int) -> None:
+        flushed.append(descriptor)
+        if len(flushed) == 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full_at_last)
+    with pytest.raises(WriteError, match="No space left"):
+        write_record(tmp_path, *make_record(epochs=5))
+    assert read_record(tmp_path) == (record, provenance)
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("case", DAMAGE)

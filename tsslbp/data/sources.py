@@ -45,13 +45,18 @@ def fetch(
         The files, in the order of the settings.
 
     Raises:
-        SourceError: no place has a right file; the message gives the reason for each.
+        SourceError: no place has a right file; the message gives the reason for each. Or `incoming` is on another disk.
         OSError: a folder cannot be written.
     """
     progress = progress or Silent()
     downloader = Downloader(progress, policy or RetryPolicy())
     folder.mkdir(parents=True, exist_ok=True)
     incoming.mkdir(parents=True, exist_ok=True)
+    if folder.stat().st_dev != incoming.stat().st_dev:
+        raise SourceError(
+            f"{folder}: lies on another disk than {incoming}, from where finished files move into it; to have the data elsewhere "
+            f"make {incoming.parent.parent} itself a link"
+        )
     files = tuple(_Search(key, source, folder, incoming, mirror, progress, downloader).run() for source in dataset.files)
     with suppress(OSError):  # it still holds refused files
         incoming.rmdir()
@@ -114,7 +119,8 @@ class _Search:
             self._checked(mirrored)
         except OSError as error:  # what cannot be written, on the other hand, no other source mends
             raise TransferError(f"cannot be read ({error.strerror})") from None
-        shutil.copyfile(mirrored, self.partial)
+        with mirrored.open("rb") as source, self.partial.open("wb") as partial:
+            shutil.copyfileobj(source, partial)  # whose errors, unlike those of copyfile, do not name the source
         return self._accept()
 
     def _download(self, url: str) -> str:

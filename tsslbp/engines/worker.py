@@ -30,7 +30,7 @@ def serve(connection: Connection) -> None:
             splits = splits or load_job_splits(job)
             connection.send(Started(job.seed, device))
             _train(connection, job, splits)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError):
             raise
         except Exception as error:
             connection.send(Broken.by(job.seed, error))

@@ -1,5 +1,6 @@
 """Live checkpoints and finished weights on disk. Loading either cannot run code, and a damaged one is refused."""
 
+import errno
 import io
 import json
 import zipfile
@@ -87,6 +88,8 @@ def read_state(source: Path | BinaryIO, key: str, path: Path) -> TrainingState:
 
     Raises:
         CheckpointError: it is damaged, holds anything but plain data, or belongs to another run.
+        MemoryError: there is too little memory for it.
+        OSError: it cannot be read.
     """
     try:
         _check_bytes(source)
@@ -97,12 +100,21 @@ def read_state(source: Path | BinaryIO, key: str, path: Path) -> TrainingState:
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file makes the interpreter of its pickle do
+        _refuse_if_not_its_fault(error, path)
         raise CheckpointError(
             f"checkpoint {path}: is damaged or not a checkpoint ({_first_line(error)}); delete it to train its epochs again"
         ) from None
     if found != key:
         raise CheckpointError(f"checkpoint {path}: belongs to other settings, data or code (key {found}, expected {key})")
     return state
+
+
+def _refuse_if_not_its_fault(error: Exception, path: Path) -> None:
+    """Raise what says nothing of a checkpoint: too little memory, for which PyTorch has no class of its own, and a file that cannot be read."""
+    if "allocate memory" in str(error):
+        raise MemoryError(f"checkpoint {path}: not enough memory to read it") from None
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: a place before the start of a cut-off file
+        raise error
 
 
 def _check_bytes(source: Path | BinaryIO) -> None:

@@ -44,7 +44,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise WriteError(error.errno, error.strerror, str(path)) from None
     finally:
         if partial is not None:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):  # a disk that is read-only by now has an error on its way already
+                partial.unlink(missing_ok=True)
 
 
 def lock(descriptor: int, *, waits: bool = False) -> bool:

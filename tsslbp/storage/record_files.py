@@ -12,6 +12,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class RecordError(ValueError):
 
 
 def write_record(folder: Path, record: ModelRecord, provenance: Provenance) -> None:
-    """Write the four files of one model into `folder`; each of them is whole or not there at all."""
+    """Write the four files of one model into `folder`; what is there stays until all of the new ones are on the disk."""
     history = _history_csv(record)
     stored = record.model_dump(mode="json", exclude={"seeds": {"__all__": {"history"}}})
     texts = {
@@ -62,7 +63,10 @@ def publish_record(source: Path, target: Path) -> tuple[ModelRecord, Provenance]
 def _write_files(folder: Path, contents: dict[str, bytes]) -> None:
     with ExitStack() as files:
         for name in reversed(RECORD_FILES):  # what is opened first gets its name last
-            files.enter_context(whole_file(folder / name)).write_bytes(contents[name])
+            with files.enter_context(whole_file(folder / name)).open("wb") as partial:
+                partial.write(contents[name])
+                partial.flush()
+                os.fsync(partial.fileno())  # all are on the disk before the first gets its name
 
 
 def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
@@ -80,6 +84,7 @@ def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
         for seed in stored["seeds"]:
             seed["history"] = histories.get(seed["seed"], [])
         record = ModelRecord.model_validate(stored)
+        _check_read_by_others(record)
         provenance = Provenance.model_validate(_read_json(folder / "provenance.json"))
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(
@@ -91,6 +96,17 @@ def read_record(folder: Path) -> tuple[ModelRecord, Provenance]:
                 f"{folder / 'history.csv'}: the epochs of seed {seed.seed} are not 1, 2, 3 ...; restore the file from git or run the model again"
             )
     return record, provenance
+
+
+def _check_read_by_others(record: ModelRecord) -> None:
+    """Look at what the record's model leaves open and its readers rely on."""
+    settings, seeds = record.settings, [seed.seed for seed in record.seeds]
+    if not isinstance(settings["loss"]["kind"], str) or type(settings["epochs"]) is not int:
+        raise TypeError("settings: loss.kind is a name, epochs a whole number")
+    if len(set(seeds)) < len(seeds):
+        raise TypeError("a seed is there twice")
+    if ragged := [seed.seed for seed in record.seeds if any(len(row) != len(seed.confusion) for row in seed.confusion)]:
+        raise TypeError(f"the confusion matrix of seed {ragged[0]} is not square")
 
 
 def _text_sha256(path: Path) -> str:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from tsslbp.storage.files import whole_file
+from tsslbp.storage.locks import acquire
 from tsslbp.tracking.faults import TrackingError
 
 FILE = "mlflow.db.checkout"
@@ -54,11 +53,14 @@ def _own(path: Path) -> Checkout | None:
 
 
 def _give_id(path: Path) -> Checkout:
-    with FileLock(f"{path}.lock"):
+    lock = acquire(path.with_name(f"{path.name}.lock"), -1)
+    try:
         if own := _own(path):  # another process was faster
             return own
         copied = _read(path)
         return _write(path, copied[0] if copied else None)
+    finally:
+        lock.release()
 
 
 def _read(path: Path) -> tuple[Checkout, bool] | None:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from tsslbp.storage.files import whole_file
+from tsslbp.storage.locks import acquire
 from tsslbp.tracking.checkout import own_checkout
 from tsslbp.tracking.faults import TrackingError, explaining
 from tsslbp.tracking.uris import check_uri, masked
@@ -122,10 +123,8 @@ def locked(store: Store, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         TrackingError: another process has held the lock for all that time.
     """
     path = store.folder / f"{DATABASE}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=seconds)
     try:
-        lock.acquire()
+        lock = acquire(path, seconds)
     except Timeout:
         raise TrackingError(f"{path}: held by another process for {seconds:.0f} s; end it and try again") from None
     try:
