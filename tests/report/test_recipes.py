@@ -45,6 +45,14 @@ def test_the_bases_run_is_cut_to_the_extent_of_the_others(recipes, base_runs):
     assert row.row.departures == ("1 of 5 seeds", "20 of 100 epochs")
 
 
+def test_beside_a_run_that_has_begun_the_bases_is_cut_to_as_many_epochs(base, base_runs, studies):
+    begun = make_run(studies["recipes"], "mnist-cnn-2020-10", seeds=(0,), epochs=7)
+    rows = recipe_rows(studies["recipes"], {"mnist-cnn-2020-10": begun}, base, base_runs)
+    cut_row, own = [each.row for each in rows if each.row.model == "mnist-cnn"][-2:]
+    assert (cut_row.epochs, own.epochs) == (7, 7)
+    assert cut_row.bests == (max(epoch.test_accuracy for epoch in base_runs["mnist-cnn"][0].seeds[0].history[:7]),)
+
+
 def test_a_base_that_ran_no_seed_of_the_study_was_not_run_for_it(base, studies):
     run = make_run(base, "mnist-cnn", seeds=(3, 4))
     assert cut(run, {0}, 20) is None

@@ -60,7 +60,7 @@ def recipe_rows(
     found: list[RecipeRow] = []
     for like, keys in groups(study).items():
         names = changed(study, keys, base, like)
-        own = _base_rows(study, keys, base, like, base_runs.get(like), is_present)
+        own = _base_rows(base, like, base_runs.get(like), _extent(study, keys, runs), is_present)
         found += [RecipeRow(replace(row, variant=described(base, like, names)), True) for row in own]
         for key, name in variant_names(study, keys, base, like).items():
             row = replace(rows[key], model=like, recipe=name or rows[key].recipe, variant=described(study, key, names))
@@ -68,13 +68,16 @@ def recipe_rows(
     return tuple(found)
 
 
-def _base_rows(
-    study: Settings, keys: Sequence[str], base: Settings, like: str, whole: Run | None, is_present: IsPresent | None
-) -> list[ResultRow]:
+def _extent(study: Settings, keys: Sequence[str], runs: Mapping[str, Run]) -> tuple[set[int], int]:
+    """The seeds that the study asks for, and the epochs of its longest run; where nothing was run, those that it asks for."""
+    ran = [len(seed.history) for key in keys if key in runs for seed in runs[key][0].seeds]
+    return {seed for key in keys for seed in study.seeds_of(key)}, max(ran or [study.model(key).epochs for key in keys])
+
+
+def _base_rows(base: Settings, like: str, whole: Run | None, extent: tuple[set[int], int], is_present: IsPresent | None) -> list[ResultRow]:
     """The base's own run, whole where it is longer than the study's, and cut to the extent of these."""
     alone = base.model_copy(update={"models": {like: base.model(like)}})
-    seeds = {seed for key in keys for seed in study.seeds_of(key)}
-    runs = (whole, cut(whole, seeds, max(study.model(key).epochs for key in keys)))
+    runs = (whole, cut(whole, *extent))
     long, short = (make_rows(alone, {like: run} if run else {}, is_present)[0] for run in runs)
     return [short] if long.extent == short.extent else [long, short] if short.was_run else [long]
 
