@@ -99,7 +99,7 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
     if told and not parts["consistent"]:
         parts["consistent"] = ["none of the recipes judged"]
     untold = _each_once(each.row for each in rows if each.row.was_run and each.row.recipe not in told)
-    parts |= {what: [_reached(row) for row in untold.values() if _why_untold(row) == what] for what in UNTOLD}
+    parts |= {what: [_reached(row) + _beside_as_many(row, rows) for row in untold.values() if _why_untold(row) == what] for what in UNTOLD}
     parts["training fails"] = list(dict.fromkeys(f"{row.recipe} ({row.failed})" for row in nothing if row.failed))
     parts["not run"] = list(dict.fromkeys(row.recipe for row in nothing if not row.failed))
     findings = [f"{what.capitalize()}: {'; '.join(names)}." for what, names in parts.items() if names]
@@ -118,6 +118,15 @@ def _speaks(row: ResultRow) -> bool:
 
 def _why_untold(row: ResultRow) -> str:
     return OTHER if row.has_other_settings else LONGER if row.has_more_epochs else TOO_FEW
+
+
+def _beside_as_many(row: ResultRow, rows: Sequence[RecipeRow]) -> str:
+    """What the base's own recipe reached in equally many epochs, where these are fewer than published; "" where that is not known."""
+    extent = row.seeds, row.epochs, row.longest
+    others = [each.row for each in rows if each.from_base and (each.row.seeds, each.row.epochs, each.row.longest) == extent]
+    if row.epochs >= row.protocol_epochs or not others or others[-1].recipe == row.recipe:
+        return ""
+    return f", beside {spread(others[-1].best)} of {others[-1].recipe} with as many"
 
 
 def _each_once(rows: Iterable[ResultRow]) -> dict[str, ResultRow]:
