@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
-    from tsslbp import architecture, data, engines, export, figures, method, report, settings, storage, tracking
+    from tsslbp import architecture, data, engines, export, method, report, settings, storage, tracking
+    from tsslbp import figures as figures
     from tsslbp.method.build import load_network
     from tsslbp.method.losses.count import CountLoss
     from tsslbp.method.losses.kernel import KernelLoss
@@ -40,7 +41,6 @@ __all__ = [
     "engines",
     "evaluate",
     "export",
-    "figures",
     "lif",
     "load_network",
     "make_optimizer",
@@ -53,6 +53,8 @@ __all__ = [
     "tracking",
     "train_step",
 ]
+_PLOTS = "figures"
+"""The package that needs an extra, Matplotlib: not in `__all__`, so that `help(tsslbp)` works without."""
 
 _HOMES = {
     "LIF": "tsslbp.method.neuron.lif",
@@ -74,7 +76,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name on its first use (PEP 562)."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if name in __all__:
+    if name in (*__all__, _PLOTS):
         return import_module(f"tsslbp.{name}")
     raise AttributeError(f"module 'tsslbp' has no attribute {name!r}")
 

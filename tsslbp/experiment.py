@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from tsslbp.data.binning import check_binning, noted_binnings
-from tsslbp.data.preprocessing import check_arrays
+from tsslbp.data.processed import check_arrays
 from tsslbp.memory import check_memory
 from tsslbp.method.batches import Splits, load_splits
 from tsslbp.method.build import NETWORK, network_options

@@ -3,6 +3,7 @@
 import operator
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -114,10 +115,21 @@ def test_workers_of_a_data_loader_give_the_same_samples(events, images, method):
 
 def test_events_go_through_a_data_loader_one_by_one(events):
     root, written = events
-    loader = DataLoader(NMNIST(root / "raw"), batch_size=None, num_workers=1, collate_fn=list)
-    for (sample, label), (expected_label, recording) in zip(loader, written["Train"], strict=True):
-        np.testing.assert_array_equal(sample, stabilize(recording))
-        assert label == expected_label
+    for size in (None, 1):
+        loader = DataLoader(NMNIST(root / "raw"), batch_size=size, num_workers=1, collate_fn=list)
+        samples = [sample if size is None else sample[0] for sample in loader]
+        for (sample, label), (expected_label, recording) in zip(samples, written["Train"], strict=True):
+            np.testing.assert_array_equal(sample, stabilize(recording))
+            assert label == expected_label
+
+
+def test_a_processed_array_in_which_a_bit_flipped_is_refused(images, tmp_path):
+    root = shutil.copytree(images[0] / "processed", tmp_path / "processed")
+    labels = np.load(root / "train/labels.npy")
+    labels[0] ^= 1
+    np.save(root / "train/labels.npy", labels)
+    with pytest.raises(ValueError, match="damaged: its arrays are not those that data"):
+        ProcessedImages(root)
 
 
 def test_many_processes_read_one_archive_at_once_without_mixing(events):

@@ -64,7 +64,7 @@ def test_a_pixel_beyond_the_sensor_is_refused(x, y):
         read_events(bytes(5) + bytes([x, y, 0, 0, 0]))
 
 
-@pytest.mark.parametrize(("field", "value"), [("x", 34), ("y", -1), ("t", 1 << 23), ("t", -1)])
+@pytest.mark.parametrize(("field", "value"), [("x", 34), ("y", -1), ("p", 2), ("t", 1 << 23), ("t", -1)])
 def test_what_fits_no_record_is_not_written(field, value):
     events = make_events([(0, 0, 0, 0)])
     events[field] = value

@@ -10,7 +10,8 @@ from tests.support.data_builders import image_dataset, needs_mirror, restored, w
 from tests.support.data_builders import preprocess_small as run
 from tests.support.paths import ROOT
 from tsslbp.data.events import bin_events, read_events, stabilize
-from tsslbp.data.preprocessing import check_arrays, preprocess
+from tsslbp.data.preprocessing import preprocess
+from tsslbp.data.processed import check_arrays
 from tsslbp.data.raw_files import SourceError
 from tsslbp.progress import Silent
 from tsslbp.settings import load_settings

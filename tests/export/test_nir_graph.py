@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils import prune
 
 import tsslbp
 from tests.support.in_process import printed_by_training, run_stage
@@ -226,3 +227,11 @@ def test_a_network_of_another_precision_is_refused():
     network = tsslbp.SpikingNetwork("20", (1, 8, 8), precision="bf16")
     with pytest.raises(ValueError, match="NIR has float32 alone"):
         nir_graph(network)
+
+
+def test_a_pruned_network_is_written_as_it_computes():
+    network = tsslbp.SpikingNetwork("20", (1, 8, 8))
+    prune.l1_unstructured(network.layers[0], "weight", amount=0.9)
+    written = nir_graph(network).nodes["weights_1"].weight
+    assert torch.equal(torch.from_numpy(written), network.layers[0].weight)
+    assert (written == 0).mean() == pytest.approx(0.9, abs=0.01)

@@ -80,3 +80,13 @@ def test_a_recording_of_zeros_and_ones_is_the_same_in_any_type(dtype):
     random = torch.Generator().manual_seed(0)
     recording = (torch.rand(30, 5, 1, 8, 8, generator=random) < 0.3).to(torch.uint8)
     assert torch.allclose(first_gradient(recording, 30), first_gradient(recording.to(dtype), 30), rtol=1e-4)
+
+
+@known_fault
+def test_hooks_of_the_optimizer_run():
+    network = make_network(5)
+    optimizer = tsslbp.make_optimizer(network, lr=1e-3)
+    steps = []
+    optimizer.register_step_post_hook(lambda *_: steps.append(1))
+    tsslbp.train_step(network, tsslbp.KernelLoss(5, 3.0), optimizer, IMAGES, LABELS)
+    assert steps == [1]

@@ -144,7 +144,7 @@ class _Capped(io.RawIOBase):
     """A stream that fails after `limit` bytes: how long a packed file is becomes known only at its end."""
 
     def __init__(self, stream: gzip.GzipFile, path: Path, limit: int) -> None:
-        self._stream, self._path, self._left = stream, path, limit
+        self._stream, self._path, self._limit, self._left = stream, path, limit, limit
 
     def readable(self) -> bool:
         return True
@@ -153,7 +153,7 @@ class _Capped(io.RawIOBase):
         data = self._stream.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
         self._left -= len(data)
         if self._left < 0:
-            raise ArchiveError(f"{self._path}: unpacks to more than allowed; refused")
+            raise ArchiveError(f"{self._path}: unpacks to more than {self._limit:,} bytes; refused")
         return data
 
 

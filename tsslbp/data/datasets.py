@@ -19,7 +19,7 @@ from tsslbp.data.archives import open_zip
 from tsslbp.data.event_checks import check_bins, check_time
 from tsslbp.data.events import SHAPE, Events, bin_events, select_time, stabilize
 from tsslbp.data.images import Split
-from tsslbp.data.processed import Recordings, load_record, open_recordings, read_images
+from tsslbp.data.processed import Recordings, check_arrays, load_record, open_recordings, read_images
 from tsslbp.data.readers import EVENT_FILES, list_members, read_recording
 from tsslbp.data.samples import Samples, Transform
 
@@ -33,8 +33,8 @@ class NMNIST(Samples[zipfile.ZipFile]):
 
     A sample is `(events, label)`: with `time_steps=None` a structured array with the fields x, y, p and t (microseconds), see
     `tsslbp.data.events.EVENT`; otherwise frames, a uint8 tensor (time_steps, 2, 34, 34) of zeros and ones, whose last step is
-    always empty, see `tsslbp.data.events.bin_events`. Arrays of events differ in length, so a `DataLoader` of them needs
-    `batch_size=None` or a `collate_fn`.
+    always empty, see `tsslbp.data.events.bin_events`. Arrays of events differ in length, and PyTorch makes no tensor of
+    them: a `DataLoader` of them needs a `collate_fn`, such as `list`, which keeps the samples as they are.
 
     Args:
         root: the folder of Train.zip and Test.zip, such as `data/raw/nmnist` after the download stage.
@@ -123,6 +123,7 @@ class _Processed(Samples[Arrays]):
         self._folder = Path(root) / ("train" if train else "test")
         self._count, self._shape = record.train_samples if train else record.test_samples, record.shape
         classes = [str(label) for label in range(record.classes)]
+        check_arrays(Path(root), record)
         super().__init__(root, train, self._open().labels.tolist(), classes, transform, target_transform)
 
 

@@ -37,7 +37,8 @@ def read_events(source: str | Path | bytes, sensor: tuple[int, int] = (SENSOR, S
 
     Args:
         source: a `.bin` file, or its content.
-        sensor: height and width of the sensor in pixels; the format allows up to 256 each.
+        sensor: height and width of the sensor in pixels; the format allows up to 256 each. In recordings of some other cameras
+            a record of row 240 is no event but an overflow of the timestamp: these cannot be read.
 
     Returns:
         (n,) structured array of EVENT.
@@ -84,11 +85,13 @@ def write_events(events: Events, sensor: tuple[int, int] = (SENSOR, SENSOR)) -> 
         sensor: height and width of the sensor in pixels, at most 256 each.
 
     Raises:
-        ValueError: a pixel or a time does not fit a record.
+        ValueError: a pixel, a polarity or a time does not fit a record.
     """
     for axis, size in (("y", min(sensor[0], 256)), ("x", min(sensor[1], 256))):
         if events[axis].min() < 0 or events[axis].max() >= size:
             raise ValueError(f"an event lies outside of the sensor's pixels, {axis} 0 to {size - 1}")
+    if events["p"].max() > 1:
+        raise ValueError(f"polarities up to {events['p'].max()}; a record holds 0 or 1")
     time = events["t"].astype(np.int64)
     if time.min() < 0 or time.max() >= 1 << 23:
         raise ValueError(f"times from {time.min()} to {time.max()} us; a record holds 0 to {(1 << 23) - 1}")

@@ -25,6 +25,10 @@ IMAGE_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-image
 """MNIST's own names for its four files, unpacked."""
 
 
+IDX_LIMITS = Limits(entry=1 << 32)
+"""EMNIST's 697,932 training images have 547 MB; as every array of a dataset, they are held in memory."""
+
+
 @dataclass(frozen=True)
 class Split:
     """Training or test samples: `images` (N, C, H, W), `labels` (N,)."""
@@ -42,7 +46,7 @@ def read_idx(path: Path) -> Bytes:
     Raises:
         ValueError: names the file and says what is wrong: magic number, type, sizes, missing or trailing bytes.
     """
-    data = read_gzip(path) if path.suffix == ".gz" else path.read_bytes()
+    data = read_gzip(path, IDX_LIMITS) if path.suffix == ".gz" else path.read_bytes()
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] != UNSIGNED_BYTE or not 1 <= data[3] <= MOST_DIMENSIONS:
         raise ValueError(
             f"{path}: starts with {data[:4].hex(' ') or 'nothing'}; an IDX file of bytes starts with 00 00 08 and its 1 to {MOST_DIMENSIONS} dimensions"
@@ -56,7 +60,7 @@ def read_idx(path: Path) -> Bytes:
     if received != expected:
         problem = "missing" if received < expected else "trailing"
         raise ValueError(f"{path}: {problem} bytes: {received} for the {expected} of shape {shape}")
-    if expected > Limits().entry or 0 in shape:
+    if 0 in shape:
         raise ValueError(f"{path}: shape {shape} is not that of a dataset")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 from tsslbp.data.kinds import SPLITS, kind_of, raw_files
+from tsslbp.data.processed import arrays_checksum
 from tsslbp.data.raw_files import combined_checksum
 from tsslbp.progress import Progress
-from tsslbp.settings import Dataset, digest
-from tsslbp.storage.files import checksum, write_text
+from tsslbp.settings import Dataset
+from tsslbp.storage.files import write_text
 from tsslbp.storage.folders import whole_folder, write_errors_named
 from tsslbp.storage.records import DataRecord
 
@@ -57,19 +58,6 @@ def preprocess(key: str, dataset: Dataset, raw: Path, processed: Path, workers: 
                 f"warning: {processed / name}: {converted.empty:,} of {converted.samples:,} recordings hold no event in the steps that are kept"
             )
     return record
-
-
-def check_arrays(folder: Path, record: DataRecord) -> None:
-    """Raise a ValueError where the arrays of a processed folder are not those that its data.json names."""
-    if record.arrays and arrays_checksum(folder) != record.arrays:
-        raise ValueError(
-            f"{folder}: damaged: its arrays are not those that data.json names; run the preprocess stage of {record.dataset} again"
-        )
-
-
-def arrays_checksum(folder: Path) -> str:
-    """Return one checksum over all arrays of a folder, by name."""
-    return digest({str(path.relative_to(folder)): checksum(path, "sha256") for path in sorted(folder.rglob("*.npy"))})
 
 
 def _check_counts(dataset: Dataset, record: DataRecord) -> None:

@@ -14,7 +14,8 @@ from tsslbp.data.arrays import load_array
 from tsslbp.data.events import Shape
 from tsslbp.data.images import Split, check_split
 from tsslbp.data.recordings import cell_type
-from tsslbp.settings import Dataset
+from tsslbp.settings import Dataset, digest
+from tsslbp.storage.files import checksum
 from tsslbp.storage.records import DataRecord
 
 PIECE = 1 << 24
@@ -75,6 +76,19 @@ def load_record(folder: Path, dataset: Dataset | None = None) -> DataRecord:
     if dataset is not None and record.shape not in ((), dataset.shape):
         raise ValueError(f"{path}: samples of shape {list(record.shape)}, but the settings say {list(dataset.shape)}")
     return record
+
+
+def check_arrays(folder: Path, record: DataRecord) -> None:
+    """Raise a ValueError where the arrays of a processed folder are not those that its data.json names."""
+    if record.arrays and arrays_checksum(folder) != record.arrays:
+        raise ValueError(
+            f"{folder}: damaged: its arrays are not those that data.json names; run the preprocess stage of {record.dataset} again"
+        )
+
+
+def arrays_checksum(folder: Path) -> str:
+    """Return one checksum over all arrays of a folder, by name."""
+    return digest({str(path.relative_to(folder)): checksum(path, "sha256") for path in sorted(folder.rglob("*.npy"))})
 
 
 def load_images(folder: Path, dataset: Dataset, samples: int) -> Split:

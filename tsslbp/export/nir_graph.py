@@ -78,7 +78,7 @@ def _layers(network: SpikingNetwork, step: float) -> Nodes:
 
     shape, gain = network.input_shape, 1.0
     for number, (planned, layer) in enumerate(zip(network.plan, network.layers, strict=True), start=1):
-        weight = next(layer.parameters()).detach().cpu().float().contiguous().numpy() * np.float32(gain)
+        weight = layer.weight.detach().cpu().float().contiguous().numpy() * np.float32(gain)
         if isinstance(planned.spec, Convolution):
             no_bias = np.zeros(len(weight), np.float32)
             yield f"weights_{number}", nir.Conv2d(shape[1:], weight, 1, planned.padding, 1, 1, no_bias)
