@@ -30,7 +30,8 @@ def markdown(results: Results) -> str:
 METHOD = f"""\
 - Each implementation has a process of its own; they take turns within a case, one computes while the others sleep, round after round,
   so that a machine that drifts drifts for all. Before the clock: warm-up steps, and one more at the start of every turn. A number is
-  the median over the turns; quartiles in brackets. Cases of which one step takes half a minute have one turn, without warm-up.
+  the median over the turns; quartiles in brackets. Cases of which one step takes half a minute have one turn, without warm-up;
+  JAX compiles in it.
 - Training is measured as the libraries are, through `torch.compile`, and under `jax.jit`; inference as they are and under `jax.jit`, not
   through `torch.compile`. Where the samples come from, "How each ran" says; synthetic ones are drawn at random.
 - The share of the cores' time that other programs take is measured during every turn. A turn in which it is above {100 * MOST_SHARE:.0f} %,
@@ -39,8 +40,9 @@ METHOD = f"""\
   operations by Optax under one `jax.jit`. The libraries' networks have the same layers, loss and dropout, and their own LIF neuron with its
   surrogate gradient. All get the same allocator setting and threads; how long idle threads stay awake is in the table at the top. Denormals
   are flushed to zero. Batches are ready in memory, in the form that the implementation likes best.
-- Each library runs at the fastest of the settings listed above; "first product once" means that it, too, computes the
-  product of a still image once. `torch.compile` needs a C++ compiler and unrolls time; it is tried up to T = 10, but not with networks whose
+- Each library runs at the fastest of the settings listed above by its training step, in inference, too; through `torch.compile`, which
+  takes long, at the first of its neurons alone, channels last and first product once. "First product once" means that it, too, computes
+  the product of a still image once. `torch.compile` needs a C++ compiler and unrolls time; it is tried up to T = 10, but not with networks whose
   step takes seconds. JAX is tried with a scan over time and, up to T = 10, with its steps unrolled.
 - The lower bound is the network's convolutions and products over T·B samples, forward and backward, and nothing else. Each dense
   product goes through the faster of two libraries for its shape: PyTorch's BLAS, or oneDNN. It computes a still image's first product at

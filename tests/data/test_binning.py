@@ -89,7 +89,9 @@ def lock(folder, dataset):
     (folder / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
 
 
-@pytest.mark.parametrize("stage", [("fit",), ("train", "--so-far")])
+@pytest.mark.parametrize(
+    "stage", [("fit",), ("train", "--so-far"), ("train", "--evaluate", f"checkpoints/{MODEL}/seed-0-best.safetensors")]
+)
 def test_the_stages_refuse_what_was_preprocessed_with_other_settings(project, stage):
     folder, change = project
     assert run_stage(folder, "fit", "--model", MODEL) == 0
@@ -113,5 +115,7 @@ def test_of_recordings_without_a_note_the_lock_file_knows_the_settings(project):
     assert "last_us was None and is 105000" in printed_by(folder, "fit", "--model", MODEL, code=1)
     lock(folder, before | {"last_us": 105_000})
     assert run_stage(folder, "fit", "--model", MODEL) == 0
+    lock(folder, before)
+    assert "last_us was None and is 105000" in printed_by(folder, "train", "--so-far", "--model", MODEL, code=1)
     note.write_text(json.dumps(kept))  # what is noted of the arrays themselves counts more
     assert "last_us was None and is 105000" in printed_by(folder, "fit", "--model", MODEL, code=1)

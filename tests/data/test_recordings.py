@@ -219,12 +219,10 @@ def test_recordings_without_an_event_are_counted_and_told(tmp_path, empty, warne
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
 def test_workers_do_not_outlive_a_killed_parent():
     code = (
-        "import os, time\n"
-        "from concurrent.futures import ProcessPoolExecutor\n"
-        "from multiprocessing import get_context\n"
-        "from tsslbp.data.recordings import _start_worker\n"
-        "pool = ProcessPoolExecutor(1, get_context('spawn'), _start_worker)\n"
-        "print(pool.submit(os.getpid).result(), flush=True)\n"
+        "import time\n"
+        "from tsslbp.data.recordings import _in_order\n"
+        "workers = _in_order(eval, ['__import__(\\'os\\').getpid()'] * 9, 2)\n"
+        "print(next(workers), flush=True)\n"
         "time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:

@@ -109,4 +109,35 @@ def test_two_runs_of_one_network_are_told_as_measured():
     profile = sum(float(value) for name, value in parts.items() if name != "case")
     text = text_of("docs/speed.md")
     assert f"{1e3 * float(there['seconds_median']):.1f} ms in this run and {1e3 * profile:.1f} ms in [the profile]" in text
-    assert table_row(page("docs/speed.md"), "times the fastest of all")[1:3] == ["0.88", "0.95"]
+
+
+def training(case: str) -> dict[str, float]:
+    """Seconds of a step, by implementation."""
+    there = [row for row in rows("results.csv") if row["case"] == case and row["mode"] == "train" and row["seconds_median"]]
+    return {
+        row["implementation"]: float(row["seconds_median"])
+        for row in there
+        if not row["implementation"].startswith(("lower-bound", "tsslbp-"))
+    }
+
+
+def test_the_table_of_throughput_is_that_of_the_numbers():
+    text, rates, not_compiled, of_all = page("docs/speed.md"), [], [], []
+    for case in ("fashion-mlp", "mnist-cnn", "fashion-cnn", "nmnist-cnn-t30", "nmnist-cnn-t100", "cifar10-cnn"):
+        seconds = training(case)
+        own = seconds.pop("tsslbp")
+        rate = (100 if case == "fashion-mlp" else 50) / own
+        rates.append(f"{rate:,.{1 if rate < 100 else 0}f}")
+        not_compiled.append(f"{min(seconds[name] for name in NOT_COMPILED if name in seconds) / own:.2f}")
+        of_all.append(f"{min(seconds.values()) / own:.2f}")
+    assert table_row(text, "samples per second") == rates
+    assert table_row(text, "times the fastest library that is not compiled") == not_compiled
+    assert table_row(text, "times the fastest of all") == of_all
+
+
+def test_the_minutes_of_a_row_are_those_measured():
+    minutes = {row["way"]: float(row["minutes"]) for row in rows("row.csv")}
+    side, turn = minutes["side by side"], minutes["in turn"]
+    said = f"would take {side:.0f} minutes two at a time with a thread each, as is the default, and {turn:.0f} minutes in turn"
+    assert said in text_of("docs/speed.md")
+    assert f"{side / turn:.2f} times as long" in text_of("docs/speed.md")

@@ -1,8 +1,11 @@
 """A run is the same whether it is interrupted or not, and numbers that go wrong are reported where they do."""
 
+import math
+
 import pytest
 import torch
 
+from tsslbp.method import step
 from tsslbp.method.batches import Splits
 from tsslbp.method.loop import Schedule, TrainingFailure, _refuse_silence, train_epochs
 from tsslbp.method.losses import KernelLoss
@@ -120,6 +123,32 @@ def test_a_loss_that_is_not_a_number_stops_the_run_at_its_epoch():
     ) as failure:
         run(epochs=5, poison=3)
     assert len(failure.value.state.history) == 2
+
+
+class LateNaN(KernelLoss):
+    """A loss that is no number from the first batch of epoch 2 on, while its gradient stays as it was."""
+
+    calls = 0
+
+    def __call__(self, trace, labels):
+        LateNaN.calls += 1
+        return super().__call__(trace, labels) + (math.nan if LateNaN.calls > 4 else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "sample", "became"),
+    [(True, 6, r"the loss became nan"), (False, 24, r"the loss became nan, the sum of the gradients' norms \d")],
+)
+def test_a_loss_of_ones_own_that_is_not_a_number_stops_the_run(monkeypatch, looked_at, sample, became):
+    """On a GPU no step waits for its numbers: there an epoch is looked at as a whole, as here without the look at each step."""
+    monkeypatch.setattr(LateNaN, "calls", 0)
+    if not looked_at:
+        monkeypatch.setattr(step, "_refuse_not_finite", lambda *_: None)
+    network = network_of()
+    splits, schedule = Splits(TinyBatches(), TinyBatches()), Schedule(seed=0, epochs=3)
+    with pytest.raises(TrainingFailure, match=rf"epoch 2, sample {sample}: {became}") as failure:
+        list(train_epochs(network, LateNaN(5, 3.0), make_optimizer(network, 0.005), splits, schedule))
+    assert len(failure.value.state.history) == 1
 
 
 def test_a_silent_network_stops_the_run():

@@ -117,7 +117,8 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         ("? [1]\n: 2", "name is text"),
     ],
 )
-def test_what_is_no_settings_file_is_named(text: str, message: str, tmp_path: Path) -> None:
+def test_what_is_no_settings_file_is_named(text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match=message) as caught:
         load(tmp_path / "params.yaml", text)
     assert str(tmp_path / "params.yaml") in str(caught.value)
