@@ -97,11 +97,11 @@ ablation: $(READY) repository ## run the study: what does each part of the metho
 	dvc repro --single-item --force report
 
 raster: $(READY) repository ## compute what the report's picture of one N-MNIST recording shows
-	dvc repro --quiet preprocess@nmnist
+	[ -d data/processed/nmnist ] || dvc repro preprocess@nmnist
 	python -m stages.raster
 
 verify: $(READY) repository ## test the networks in git on the official data and compare them with the records, in seconds
-	@stages="$$(python -m stages.verify --stages)"; if [ -n "$$stages" ]; then dvc repro --quiet $$stages; fi
+	@stages="$$(python -m stages.verify --stages)"; if [ -n "$$stages" ]; then dvc repro $$stages; fi
 	@python -m stages.verify
 
 plan: $(READY) ## measure what make repro and the studies would cost on this machine, or on NODES=n machines like it (CORES=m, MEMORY=gb each)

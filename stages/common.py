@@ -116,6 +116,11 @@ def stage_name(stage: str, params: Path, key: str) -> str:
     return f"{stage}@{key}" if pipeline == Path("dvc.yaml") else f"{pipeline}:{stage}@{key}"
 
 
+def report_command(settings: Settings, params: Path) -> str:
+    """What writes the report in which a pipeline's runs are shown: a study's are in that of its base."""
+    return f"python -m stages.report --params {os.path.relpath(settings.base) if settings.base else params}"
+
+
 def warn(message: str) -> None:
     """Print a warning."""
     print(f"warning: {message}", file=sys.stderr, flush=True)

@@ -28,7 +28,7 @@ def warn_of_outdated_meaning(params: Path, settings: Settings) -> None:
 
 
 def _outdated(params: Path) -> str:
-    return f"{params.with_name(meaning.FILE_NAME)} is of other code than there is now; write it anew: {meaning.remedy(params)}"
+    return f"{params.with_name(meaning.FILE_NAME)} is of other code, or of another execution.device, than there is now; write it anew: {meaning.remedy(params)}"
 
 
 def refuse_other_binning(params: Path, settings: Settings, key: str) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.common import only_training, run, tracking_folder, warn, weights_of
+from stages.common import only_training, report_command, run, tracking_folder, warn, weights_of
 from stages.conditions import changed_since, conditions, refuse_other_binning, refuse_outdated_meaning
 from stages.tracking_context import model_context
 from tsslbp.settings import Settings
@@ -71,10 +71,10 @@ def _fit(settings: Settings, key: str, params: Path, seeds: tuple[int, ...]) -> 
     finished = settings.folders.checkpoints / key / FINISHED
     store = tracking_store(tracking_folder(settings, params), os.environ.get("MLFLOW_TRACKING_URI"))
     context = model_context(settings, params, key)
-    with LiveLog(store, warn, remedy=f"python -m stages.report --params {params}") as log:
+    with LiveLog(store, warn, remedy=report_command(settings, params)) as log:
         outcomes = train_seeds(model, log, context, warn, seeds)
-        changed = changed_since(before, params, key, kind)
         whole = seeds == settings.seeds_of(key)
+        changed = [what for what in changed_since(before, params, key, kind) if whole or not what.startswith("seeds,")]
         if whole and not changed:
             _write_lost_weights(model, outcomes)
             write_record(finished, model.record(outcomes), model.provenance(outcomes))
@@ -83,10 +83,11 @@ def _fit(settings: Settings, key: str, params: Path, seeds: tuple[int, ...]) -> 
     if changed:
         raise ValueError(
             f"{key}: changed while it was trained: {'; '.join(changed)}. Nothing is published, for DVC would file it under what is there now. "
-            "The finished epochs are kept: with the old state again the same command goes on from them, with the new one it trains anew"
+            "The finished epochs are kept: the same command goes on from them with the old state again, and with the new one as far as they are of the "
+            "same settings, data and code"
         )
     publish = f"`python -m stages.train --params {params} --model {key}{'' if whole else ' --so-far'}`"
-    _say_failure(settings, key, publish, outcomes)
+    _say_failure(settings, params, key, publish, outcomes)
     if not whole:
         print(f"{key}: {publish} records the seeds {_listed(seeds)} beside the others")
 
@@ -123,9 +124,17 @@ def _log_model(model: "ModelRun", outcomes: "list[Outcome]", log: "LiveLog", con
     log.fail(tracked_run(record, first.seed, model.run_id(first.seed), first, context).parent(), f"every seed failed: {first.failed}")
 
 
-def _say_failure(settings: Settings, key: str, publish: str, outcomes: "list[Outcome]") -> None:
+def _say_failure(settings: Settings, params: Path, key: str, publish: str, outcomes: "list[Outcome]") -> None:
     """Raise a ValueError where every seed failed; of a study's variant that is a finding, and the study goes on."""
-    if any(outcome.record for outcome in outcomes):
+    failed = tuple(outcome.provenance.seed for outcome in outcomes if outcome.record is None)
+    if failed:
+        of, numbers = f"--params {params} --model {key}", " ".join(map(str, failed))
+        # For DVC the row is complete.
+        print(
+            f"{key}: once the cause is gone, `python -m stages.fit {of} --seeds {numbers}` trains what failed again, and "
+            f"`python -m stages.train {of} --so-far` records it"
+        )
+    if len(failed) < len(outcomes):
         return
     message = f"{key}: every seed failed; the messages above say how"
     if settings.base is None:

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.common import load_studies, run, tracking_folder, weights_of
+from stages.common import load_studies, report_command, run, tracking_folder, weights_of
 from stages.conditions import warn_of_outdated_meaning
 from stages.tracking_context import model_context
-from tsslbp.settings import Settings
+from tsslbp.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from tsslbp.report.origin import IsPresent, Run
@@ -49,6 +49,8 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     """Read the records, compare them with MLflow, write the report; renew the parts of other documents on request."""
     from tsslbp.report.write import write_reports
 
+    if settings.base is not None:
+        raise SettingsError(f"{options.params}: a study has no report of its own; {report_command(settings, options.params)} shows it")
     warn_of_outdated_meaning(options.params, settings)
     found = gather(options.params, settings)
     if options.show:

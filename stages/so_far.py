@@ -7,7 +7,7 @@ and commits it.
 import shutil
 from pathlib import Path
 
-from stages.common import stage_name, warn
+from stages.common import report_command, stage_name, warn
 from stages.conditions import departures, refuse_other_binning
 from stages.published_weights import belongs_in_git, publish_weights, weights_path, who_publishes
 from tsslbp.experiment import ModelRun, Outcome
@@ -46,7 +46,10 @@ def record_so_far(settings: Settings, key: str, params: Path) -> None:
     _write(model, list(outcomes.values()), set(here), params)
     for seed, outcome in outcomes.items():
         print(_line(model, outcome) + ("" if seed in here else f", as recorded before on {outcome.provenance.device}"))
-    print(f"written: {settings.folders.runs / key}; the stage report shows it, and `dvc repro {train}` goes on with the training")
+    print(f"written: {settings.folders.runs / key}; `{report_command(settings, params)}` shows it")
+    if begun := [seed for seed, origin in origins.items() if len(origin.seconds) < model.model.epochs]:
+        alone = f"python -m stages.fit --params {params} --model {key} --seeds {' '.join(map(str, begun))}"
+        print(f"`{f'dvc repro {train}' if set(found) == set(settings.seeds_of(key)) else alone}` goes on with the training")
 
 
 def _recorded_before(settings: Settings, key: str) -> dict[int, Outcome]:
@@ -109,11 +112,19 @@ def _write(model: ModelRun, outcomes: list[Outcome], here: set[int], params: Pat
     record, provenance = model.record(outcomes), model.provenance(outcomes)
     replaced = here & {seed.seed for seed in record.seeds}  # the weights of these were just written
     finished = settings.folders.checkpoints / key / FINISHED
-    if replaced and finished.exists():
+    if replaced and finished.exists() and not _is_record(finished, record):
         shutil.rmtree(finished)
     write_record(settings.folders.runs / key, record, provenance)
     if belongs_in_git(settings, key, record, provenance):
         _publish(model, record, provenance, params)
+
+
+def _is_record(folder: Path, record: ModelRecord) -> bool:
+    """Whether what DVC finished is this very record: without it the row would be stale."""
+    try:
+        return read_record(folder)[0] == record
+    except RecordError:
+        return False
 
 
 def _publish(model: ModelRun, record: ModelRecord, provenance: Provenance, params: Path) -> None:

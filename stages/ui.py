@@ -16,11 +16,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, NoReturn
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from stages.common import run, tracking_folder
+from stages.common import report_command, run, tracking_folder
 from tsslbp.settings import Settings
 from tsslbp.tracking import Store, View, has_runs, page, prepare, tracking_store
 
@@ -49,6 +50,8 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
         with _server(store, address, log) as server:
             _wait_until_up(server, address, log)
             print(_said(store, address, experiment), flush=True)
+            if not has_runs(store, experiment):
+                print(_nothing(settings, options.params), flush=True)
             server.wait()
             raise OSError(f"the MLflow server ended by itself:\n{_tail(log)}")
 
@@ -105,13 +108,18 @@ def _said(store: Store, address: Address, experiment: str) -> str:
         f"  models and their accuracies:  {address.url}/{page(View.MODELS, experiment)}",
         f"  curves of all seeds:          {address.url}/{page(View.CURVES, experiment)}",
     ]
-    if not has_runs(store, experiment):
-        lines.append("No run is logged yet: a training logs itself, and `make report` logs the records that are in git")
     if not address.is_loopback:
         lines.append(
             f"warning: everyone who reaches {address.host} can read, change and delete these runs; without --host only this machine can"
         )
     return "\n".join(lines)
+
+
+def _nothing(settings: Settings, params: Path) -> str:
+    return (
+        f"No run of the experiment {settings.experiment} is logged yet: a training logs itself, and `{report_command(settings, params)}` logs the "
+        "records that are in git"
+    )
 
 
 def _check(address: Address) -> None:

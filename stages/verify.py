@@ -36,10 +36,15 @@ def main(settings: Settings, options: argparse.Namespace) -> None:
     runs = read_runs(settings, settings.folders.runs)
     there = [key for key in settings.models if weights_path(settings, key).exists()]
     if options.stages:
-        print(*dict.fromkeys(stage_name("preprocess", options.params, settings.model(key).dataset) for key in there))
+        # Where the data are there, DVC is not asked: it would refuse beside a training that reads them.
+        needed = dict.fromkeys(
+            name for key in there if not (settings.folders.data / "processed" / (name := settings.model(key).dataset)).exists()
+        )
+        print(*(stage_name("preprocess", options.params, name) for name in needed))
         return
-    wrong = [key for key in there if not _verify(settings, key, runs.get(key))]
-    for row in make_rows(settings, runs):
+    rows = make_rows(settings, runs)
+    wrong = [row.model for row in rows if row.model in there and not _verify(settings, row, runs.get(row.model))]
+    for row in rows:
         if row.model not in there:
             print(f"{row.model}: no network in git; {_why_none(settings, row, options.params, runs.get(row.model))}")
     if wrong:
@@ -57,11 +62,11 @@ def _why_none(settings: Settings, row: "ResultRow", params: Path, found: "Run | 
     return who_publishes(params, row.model, found[0].seeds[0].seed)
 
 
-def _verify(settings: Settings, key: str, found: "Run | None") -> bool:
+def _verify(settings: Settings, row: "ResultRow", found: "Run | None") -> bool:
     """Test one network, say what came out, and return whether it is what the record says."""
     from stages.evaluation import evaluate_weights
 
-    path = weights_path(settings, key)
+    key, path = row.model, weights_path(settings, row.model)
     if found is None:
         return _fail(f"{path}: there is no record of {key} in {settings.folders.runs}")
     record, provenance = found
@@ -69,6 +74,11 @@ def _verify(settings: Settings, key: str, found: "Run | None") -> bool:
         return _fail(f"{path}: every seed on record of {key} failed, so it is of an older training; remove it, or train {key} again")
     seed, origin = record.seeds[0], provenance.seeds[0]
     if checksum(path, "sha256") != seed.best_weights_sha256:
+        if row.departures:  # an experiment, or a row that has begun anew: no such training puts its network into git
+            return _fail(
+                f"{path}: is of another training than the record of {key} ({'; '.join(row.departures)}); take the record back with "
+                f"`git checkout {settings.folders.runs / key}`, or remove the network until the row is run in full"
+            )
         return _fail(
             f"{path}: is not the network of seed {seed.seed} that the record of {key} names; restore it from git or train {key} again"
         )

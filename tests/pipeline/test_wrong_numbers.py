@@ -36,6 +36,9 @@ def test_a_loss_that_is_no_number_fails_its_seed_at_its_epoch_and_no_other(proje
     assert "nan" in line
     assert re.search(RATES, line)
     assert f"{MODEL} seed 1: best" in printed.out
+    assert (
+        f"once the cause is gone, `python -m stages.fit --params params.yaml --model {MODEL} --seeds 0` trains what failed" in printed.out
+    )
     record, provenance = read_record(project.folder / "reports/runs" / MODEL)
     assert [seed.seed for seed in record.seeds] == [1]
     assert [bool(seed.failed) for seed in provenance.seeds] == [True, False]

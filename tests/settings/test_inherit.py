@@ -100,6 +100,11 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda raw: raw["recipes"].update({"2020-10": {"like": "2021-03"}}),
         r"recipes\.2020-10: is a recipe of the base; give yours a name of its own",
     ),
+    "seeds of its own": (
+        lambda raw: raw.update(seeds=[0]),
+        "seeds: is the base's, where DVC watches it; a model may have `seeds` of its own",
+    ),
+    "a training of its own": (lambda raw: raw.update(training={"clip_norm": 0.5}), "training: is the base's"),
     "no experiment": (lambda raw: raw.pop("experiment"), "experiment: missing; a file with a base needs its own"),
     "no folders": (lambda raw: raw.pop("folders"), "folders: missing; a file with a base needs its own"),
     "the base's folder": (

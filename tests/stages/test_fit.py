@@ -87,3 +87,13 @@ def test_weights_that_are_removed_meanwhile_are_there_in_the_end(project, monkey
     for seed in read_record(folder / FINISHED)[0].seeds:
         assert checksum(folder / f"seed-{seed.seed}-best.safetensors", "sha256") == seed.best_weights_sha256
         assert checksum(folder / f"seed-{seed.seed}-final.safetensors", "sha256") == seed.final_weights_sha256
+
+
+def test_damaged_arrays_are_named_and_not_trained_on(project):
+    images = project.folder / "data/processed/digits/train/images.npy"
+    data = bytearray(images.read_bytes())
+    data[-400] ^= 1
+    images.write_bytes(data)
+    said = printed_by(project.folder, "fit", "--model", MODEL, code=1)
+    assert "its arrays are not those that data.json names; run the preprocess stage of digits again" in said
+    assert not list(project.folder.glob(".scratch/**/seed-*.pt"))

@@ -100,6 +100,8 @@ def test_seeds_trained_alone_on_two_machines_make_the_same_row(project, trained,
     shutil.copytree(project.folder / RUNS, other.folder / RUNS)
     fit(other, 0)
     out = record_so_far(other)
+    assert "`python -m stages.report --params params.yaml` shows it" in out
+    assert "goes on with the training" not in out  # all that was begun here is complete, and the other seed is another's
     assert "as recorded before on cpu" in out.split("seed 1: ")[1].splitlines()[0]
     assert "as recorded before" not in out.split("seed 0: ")[1].splitlines()[0]
     for name in ("record.json", "history.csv", "metrics.json"):
@@ -112,6 +114,13 @@ def test_seeds_trained_one_after_the_other_in_one_place_need_no_more_training(pr
     assert " epoch 1/" not in printed_by(project.folder, "fit", "--model", MODEL)
     assert train(project.folder, MODEL) == 0
     assert project.results() == trained.results()
+    record_so_far(project)  # of what is published already
+    assert read_record(project.folder / f"checkpoints/{MODEL}/record") == read_record(project.folder / RUNS)
+
+
+def test_of_seeds_that_have_begun_here_it_says_how_they_go_on(project):
+    fit(project, 1, epochs=2)
+    assert f"`python -m stages.fit --params params.yaml --model {MODEL} --seeds 1` goes on with the training" in record_so_far(project)
 
 
 def test_a_seed_that_is_none_of_the_settings_is_refused(project):
@@ -222,15 +231,6 @@ def test_a_record_of_another_scaling_is_one_of_other_conditions(elsewhere):
     fit(project, 0, epochs=2)
     assert "written anew: datasets.digits.mean" in record_so_far(project)
     assert [seed.seed for seed in read_record(project.folder / RUNS)[0].seeds] == [0]
-
-
-def test_damaged_arrays_are_named_and_not_trained_on(project):
-    images = project.folder / "data/processed/digits/train/images.npy"
-    data = bytearray(images.read_bytes())
-    data[-400] ^= 1
-    images.write_bytes(data)
-    assert "its arrays are not those that data.json names; run the preprocess stage of digits again" in fit(project, 0, epochs=2, code=1)
-    assert not list(project.folder.glob(".scratch/**/seed-*.pt"))
 
 
 def test_what_a_full_disk_left_of_a_first_record_is_written_anew(project):

@@ -12,14 +12,14 @@ import psutil
 import pytest
 
 from stages.common import run
-from stages.ui import Address, _said, _wait_until_up, main, make_parser
+from stages.ui import Address, _wait_until_up, main, make_parser
 from tests.stages.ui_pages import CHROMIUM, DRIVER, browser, see_a_run, see_curves, see_filters, see_models
 from tests.stages.ui_settings import params_in
 from tests.support.faulty_server import serving
 from tests.support.record_builders import make_record, of_weights
 from tests.support.servers import free_port, running
 from tsslbp.storage.records import ModelRecord, Provenance
-from tsslbp.tracking import ModelContext, Store, import_records, prepare, tracking_store
+from tsslbp.tracking import ModelContext, Store, import_records, tracking_store
 
 
 @pytest.fixture(autouse=True)
@@ -78,13 +78,6 @@ def test_a_damaged_database_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert code == 1
     assert "is damaged; move the file away" in error
     assert len(error.splitlines()) == 1
-
-
-def test_what_to_do_is_said_where_no_run_is_logged_yet(store: Store) -> None:
-    shown = store, Address("127.0.0.1", 5000), prepare(store, "tsslbp")
-    assert "`make report` logs the records" in _said(*shown)
-    import_records(store, [make_record(seeds=(0,), epochs=1, experiment="tsslbp")])
-    assert "make report" not in _said(*shown)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host", "nowhere.invalid"])
@@ -149,6 +142,11 @@ def test_an_open_address_is_warned_of_and_a_folder_may_have_any_name(tmp_path: P
     folder = tmp_path / "my%20project"
     folder.mkdir()
     shutil.copy(empty_database, folder / "mlflow.db")
+    with running("stages.ui", "--params", params_in(folder), "--port", free_port()) as server:
+        assert server.stdout is not None
+        *_, nothing = (server.stdout.readline() for _ in range(4))
+    assert nothing.startswith("No run of the experiment tsslbp is logged yet: ")
+    assert f"`python -m stages.report --params {folder / 'params.yaml'}` logs the records that are in git" in nothing
     import_records(tracking_store(folder), [make_record(seeds=(0,), experiment="tsslbp")])
     port = free_port()
     with running("stages.ui", "--params", params_in(folder), "--port", port, "--host", "0.0.0.0") as server:

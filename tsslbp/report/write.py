@@ -37,12 +37,10 @@ def write_reports(
     pictures = draw_pictures(rows, runs, studies, raster)
     # without runs there are no pictures, but the pipeline expects the folder
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    for picture in (picture for group in pictures.values() for picture in group):
-        with whole_file(folder / "figures" / f"{picture.name}.png") as partial:
-            partial.write_bytes(picture.png)
+    images = {f"{picture.name}.png": picture.png for group in pictures.values() for picture in group}
     if raster is not None and raster.layers:
-        with whole_file(folder / "figures" / animation.NAME) as partial:
-            partial.write_bytes(animation.draw_animation(raster))
+        images[animation.NAME] = animation.draw_animation(raster)
+    _write_images(folder / "figures", images)
     write_text(folder / "results.csv", texts.results_csv(rows, studies))
     write_text(folder / "results.md", texts.results_markdown(rows, studies))
     write_text(folder / "results.tex", texts.results_tex(rows, studies))
@@ -50,6 +48,16 @@ def write_reports(
     write_text(folder / "confusion.csv", texts.confusion_csv(rows, runs))
     if studies.ablation:
         write_text(folder / "ablation.csv", texts.ablation_csv(studies))
+
+
+def _write_images(folder: Path, images: Mapping[str, bytes]) -> None:
+    """Write the pictures, and remove those of models that are gone."""
+    for name, data in images.items():
+        with whole_file(folder / name) as partial:
+            partial.write_bytes(data)
+    for path in folder.iterdir():
+        if path.suffix in (".png", ".gif") and path.name not in images:
+            path.unlink()
 
 
 def _raster(folder: Path) -> Raster | None:
