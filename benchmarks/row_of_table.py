@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.cases import ROW, ROW_MODEL
 from benchmarks.processes.commands import SYNTHETIC, Turn
 from benchmarks.processes.quiet import Timed, repeat_disturbed, watched
-from tsslbp.data.preprocessing import arrays_checksum
+from tsslbp.data.processed import arrays_checksum
 from tsslbp.settings import Dataset, Settings
 from tsslbp.storage.records import DataRecord
 

@@ -24,7 +24,7 @@ from benchmarks.processes.commands import SYNTHETIC
 from tsslbp.data import recordings
 from tsslbp.data.archives import open_zip, read_entry
 from tsslbp.data.events import SENSOR, Events, read_events, write_events
-from tsslbp.data.preprocessing import arrays_checksum
+from tsslbp.data.processed import arrays_checksum
 from tsslbp.data.readers import list_members
 from tsslbp.progress import Progress
 from tsslbp.settings import Dataset, Settings

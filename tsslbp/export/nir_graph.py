@@ -14,7 +14,7 @@ import io
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from tsslbp.storage.files import whole_file
 
 if TYPE_CHECKING:
     import nir
+    from torch import Tensor
 
 ReadOut = Literal["spikes", "trace"]
 STEP_SECONDS = 1e-3
@@ -78,7 +79,8 @@ def _layers(network: SpikingNetwork, step: float) -> Nodes:
 
     shape, gain = network.input_shape, 1.0
     for number, (planned, layer) in enumerate(zip(network.plan, network.layers, strict=True), start=1):
-        weight = layer.weight.detach().cpu().float().contiguous().numpy() * np.float32(gain)
+        # Not the parameter: of a pruned layer that is the weight from before.
+        weight = cast("Tensor", layer.weight).detach().cpu().float().contiguous().numpy() * np.float32(gain)
         if isinstance(planned.spec, Convolution):
             no_bias = np.zeros(len(weight), np.float32)
             yield f"weights_{number}", nir.Conv2d(shape[1:], weight, 1, planned.padding, 1, 1, no_bias)
