@@ -128,9 +128,26 @@ def test_a_network_that_cannot_be_tested_keeps_no_other_from_being_tested(projec
 
 
 @pytest.mark.slow
-def test_the_stages_that_bring_its_data_are_printed_for_make(project, capsys):
+def test_the_stages_that_bring_the_data_that_are_not_there_are_printed_for_make(project, capsys):
+    """DVC refuses a stage beside a training that reads its data, so it is not asked where they are there."""
+    assert run_stage(project, "verify", "--stages") == 0
+    assert capsys.readouterr().out == "\n"
+    shutil.rmtree(project / "data/processed/digits")
     assert run_stage(project, "verify", "--stages") == 0
     assert capsys.readouterr().out == "preprocess@digits\n"
+
+
+@pytest.mark.slow
+def test_beside_the_record_of_an_experiment_it_says_how_the_record_comes_back(project, capsys):
+    runs = project / "reports/runs" / MODEL
+    record, provenance = read_record(runs)
+    begun = [seed.model_copy(update={"history": seed.history[:1], "best_weights_sha256": "0" * 64}) for seed in record.seeds]
+    write_record(runs, record.model_copy(update={"seeds": tuple(begun)}), provenance)
+    assert run_stage(project, "verify") == 1
+    assert (
+        f"is of another training than the record of {MODEL} (1 of 3 epochs); take the record back with `git checkout"
+        in capsys.readouterr().err
+    )
 
 
 def published(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str | None:
