@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from numba import njit
 
-from tsslbp.huge_pages import advise_huge_pages
 from tsslbp.limits import usable_cores, usable_memory
 from tsslbp.settings import SettingsError
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     import torch
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
-_NEVER = -1
 _TOP_PAD = 2**28
 THREADS_PER_CORE = 4
 """A row that began on a larger machine may go on here with its number of threads, slowly; more than this is a slip."""
@@ -29,7 +27,7 @@ THREADS_PER_CORE = 4
 
 @functools.cache
 def keep_large_blocks() -> bool:
-    """Let the C library keep freed blocks for the next training step, on huge pages; returns whether it could be told to keep them.
+    """Let the C library keep freed blocks for the next training step; returns whether it could be told so.
 
     By default glibc maps every large tensor anew and gives it back after use, and the page faults cost up to half of
     a training step (measured: N-MNIST 813 to 440 ms). Only speed changes, and the process holds on to its peak.
@@ -37,15 +35,11 @@ def keep_large_blocks() -> bool:
     """
     if not sys.platform.startswith("linux"):
         return False
-    library = ctypes.CDLL(None)
     try:
-        mallopt = library.mallopt
+        mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:
         return False
-    kept = bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, _NEVER) and mallopt(_M_TOP_PAD, _TOP_PAD))
-    if kept:
-        advise_huge_pages(library)
-    return kept
+    return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1) and mallopt(_M_TOP_PAD, _TOP_PAD))
 
 
 def compiled(cache: bool = False, parallel: bool = False) -> Callable[[Any], Any]:

@@ -21,12 +21,7 @@ from benchmarks.roster import JAX_ENVIRONMENT
 
 ERRORS = "errors"
 """The file, among a process's inputs, with what it or the process that writes them stopped with."""
-ALLOCATOR = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**62),
-    "MALLOC_TOP_PAD_": str(2**28),
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-}
+ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_TOP_PAD_": str(2**28)}
 """glibc's settings that the processes of PyTorch get from `tsslbp.system.keep_large_blocks`."""
 _ANSWERS: dict[str, Callable[[Any], Any]] = {
     "turn": lambda answer: Turn(**answer),
