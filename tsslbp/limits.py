@@ -87,7 +87,7 @@ def _machine_memory(root: Path, name: str) -> int | None:
 
 def _kilobytes(path: Path, name: str) -> int | None:
     """Bytes that a line of a file names in kB; None where there is no such line."""
-    for line in kernel_says(path).splitlines():
+    for line in _read(path).splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return None
@@ -95,7 +95,7 @@ def _kilobytes(path: Path, name: str) -> int | None:
 
 def _own_groups(root: Path) -> Iterator[Path]:
     """The control groups of this process, its own first, then those around it: each may set a limit."""
-    for line in kernel_says(root / "proc/self/cgroup").splitlines():
+    for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         # Version 2 has one tree, without a name. Version 1 has one for each controller; where "cpuacct,cpu" share a tree, its
         # folder may be "cpu,cpuacct", with links of the single names beside it.
@@ -107,9 +107,9 @@ def _own_groups(root: Path) -> Iterator[Path]:
 
 def _quota(folder: Path) -> float | None:
     """Cores of a group: microseconds in each period. No limit is "max" in the one file of version 2, -1 in the two of version 1."""
-    version_1 = " ".join(kernel_says(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+    version_1 = " ".join(_read(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
     with suppress(ValueError):
-        quota, period = map(int, (kernel_says(folder / "cpu.max") or version_1).split())
+        quota, period = map(int, (_read(folder / "cpu.max") or version_1).split())
         return quota / period if quota > 0 else None
     return None
 
@@ -118,8 +118,8 @@ def _cgroup_memory(folder: Path) -> int | None:
     """What a group may still take; files that are only cached give way."""
     for limit, used, cached in _MEMORY_FILES:
         with suppress(ValueError):
-            statistics = dict(line.split() for line in kernel_says(folder / "memory.stat").splitlines())
-            left = int(kernel_says(folder / limit)) - int(kernel_says(folder / used)) + int(statistics.get(cached, 0))
+            statistics = dict(line.split() for line in _read(folder / "memory.stat").splitlines())
+            left = int(_read(folder / limit)) - int(_read(folder / used)) + int(statistics.get(cached, 0))
             return max(0, left)
     return None
 
@@ -127,12 +127,11 @@ def _cgroup_memory(folder: Path) -> int | None:
 def _cgroup_limit(folder: Path) -> int | None:
     for limit, *_ in _MEMORY_FILES:
         with suppress(ValueError):  # "max", or no such file
-            return int(kernel_says(folder / limit))
+            return int(_read(folder / limit))
     return None
 
 
-def kernel_says(path: Path) -> str:
-    """What stands in a file of `/proc` or `/sys`; "" where there is none."""
+def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError:

@@ -18,7 +18,7 @@ BASE, LIKE = "base", "like"
 OWN = ("experiment", "folders")
 """Sections that are never inherited: with them a file would write over its base's results."""
 
-BASES = ("seeds", "training", "datasets")
+FROM_BASE = ("seeds", "training", "datasets")
 """Sections that a file with a base inherits always: its stages watch them there, and would not notice others."""
 
 
@@ -41,7 +41,7 @@ def read_with_base(path: Path) -> Sections:
     if base.get(BASE) is not None:
         raise SettingsError(f"{path}: {BASE}: got {shown(raw[BASE])}; {base_path} has a base itself; allowed is a file without one")
     problems = [f"{name}: missing; a file with a base needs its own, or it would write over its base's results" for name in missing(raw)]
-    problems += [f"{name}: is the base's, where DVC watches it; a model may have `seeds` of its own" for name in BASES if name in raw]
+    problems += [f"{name}: is the base's, where DVC watches it; a model may have `seeds` of its own" for name in FROM_BASE if name in raw]
     sections = {**base, **raw, BASE: str(base_path)}
     for name, inherit in (("recipes", _recipes), ("models", _models)):
         if isinstance(raw.get(name), dict) and isinstance(base.get(name), dict):

@@ -1,6 +1,6 @@
 """What does each part of the method do? Variants that differ in one thing from the published settings, compared seed by seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,7 +8,7 @@ from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import ResultRow, make_rows
 from tsslbp.report.statistics import PairedDifference
 from tsslbp.report.studies.pairs import Pairs, Side, pairs_of, unlike
-from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
+from tsslbp.report.studies.variants import changed, cut, described, extent_of, groups, variant_names
 from tsslbp.settings import Settings, SettingsError
 
 STUDY = "ablation"
@@ -77,7 +77,7 @@ def variants(
         names = variant_names(study, keys, base, like)
         unchanged = _unchanged(study, like, names)
         if unchanged is None or unchanged not in runs:
-            reference, row = _from_base(base, like, base_runs.get(like), _extent(study, keys, runs), is_present)
+            reference, row = _from_base(base, like, base_runs.get(like), extent_of(study, keys, runs), is_present)
         else:
             reference, row = runs[unchanged], rows[unchanged]
         found.append(replace(_variant(like, UNCHANGED, row, None, None), from_base=unchanged not in runs))
@@ -94,12 +94,6 @@ def _unchanged(study: Settings, like: str, names: Mapping[str, str]) -> str | No
     if len(found) > 1:
         raise SettingsError(f"{study.experiment}: {', '.join(found)} are all {like} unchanged; one is enough to compare the others with")
     return found[0] if found else None
-
-
-def _extent(study: Settings, keys: Sequence[str], runs: Mapping[str, Run]) -> tuple[set[int], int]:
-    """Seeds and epochs of models: what the study asks for, or what was run where another study's runs are longer."""
-    ran = (len(seed.history) for key in keys if key in runs for seed in runs[key][0].seeds)
-    return {seed for key in keys for seed in study.seeds_of(key)}, max([*(study.model(key).epochs for key in keys), *ran])
 
 
 def _from_base(

@@ -9,7 +9,7 @@ from tsslbp.report.origin import IsPresent, Run
 from tsslbp.report.rows import ResultRow, make_rows
 from tsslbp.report.spreads import compare_spreads, least_std
 from tsslbp.report.statistics import Verdict
-from tsslbp.report.studies.variants import changed, cut, described, groups, variant_names
+from tsslbp.report.studies.variants import changed, cut, described, extent_of, groups, variant_names
 from tsslbp.settings import Published, Settings
 
 STUDY = "recipes"
@@ -60,18 +60,12 @@ def recipe_rows(
     found: list[RecipeRow] = []
     for like, keys in groups(study).items():
         names = changed(study, keys, base, like)
-        own = _base_rows(base, like, base_runs.get(like), _extent(study, keys, runs), is_present)
+        own = _base_rows(base, like, base_runs.get(like), extent_of(study, keys, runs), is_present)
         found += [RecipeRow(replace(row, variant=described(base, like, names)), True) for row in own]
         for key, name in variant_names(study, keys, base, like).items():
             row = replace(rows[key], model=like, recipe=name or rows[key].recipe, variant=described(study, key, names))
             found.append(RecipeRow(row, False))
     return tuple(found)
-
-
-def _extent(study: Settings, keys: Sequence[str], runs: Mapping[str, Run]) -> tuple[set[int], int]:
-    """The seeds that the study asks for, and the epochs of its longest run; where nothing was run, those that it asks for."""
-    ran = [len(seed.history) for key in keys if key in runs for seed in runs[key][0].seeds]
-    return {seed for key in keys for seed in study.seeds_of(key)}, max(ran or [study.model(key).epochs for key in keys])
 
 
 def _base_rows(base: Settings, like: str, whole: Run | None, extent: tuple[set[int], int], is_present: IsPresent | None) -> list[ResultRow]:

@@ -89,6 +89,12 @@ def _outdoes(run: Run, shorter: Run) -> bool:
     )
 
 
+def extent_of(study: Settings, keys: Sequence[str], runs: Mapping[str, Run]) -> tuple[set[int], int]:
+    """The seeds that a study asks for of some models, and the epochs of their longest run, beside which the base's is cut; before any run, those asked for."""
+    ran = [len(seed.history) for key in keys if key in runs for seed in runs[key][0].seeds]
+    return {seed for key in keys for seed in study.seeds_of(key)}, max(ran or [study.model(key).epochs for key in keys])
+
+
 def cut(run: Run | None, seeds: Collection[int], epochs: int) -> Run | None:
     """The first epochs of some seeds of a run; None where none of these seeds was run.
 
