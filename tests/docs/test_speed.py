@@ -26,7 +26,7 @@ def test_inference_is_not_measured_through_torch_compile_and_the_texts_say_so():
     infer = {row["implementation"] for row in rows("results.csv") if row["mode"] == "infer"}
     assert infer and not any("compiled" in name for name in infer)
     assert "inference as they are and under `jax.jit`, not through `torch.compile`" in " ".join(METHOD.split())
-    assert "Training is measured through `torch.compile`, too; inference is not." in text_of("docs/speed.md")
+    assert "Training is also measured through `torch.compile`; inference is not." in text_of("docs/speed.md")
 
 
 def test_samples_are_synthetic_and_the_page_says_so():
@@ -138,6 +138,6 @@ def test_the_table_of_throughput_is_that_of_the_numbers():
 def test_the_minutes_of_a_row_are_those_measured():
     minutes = {row["way"]: float(row["minutes"]) for row in rows("row.csv")}
     side, turn = minutes["side by side"], minutes["in turn"]
-    said = f"would take {side:.0f} minutes two at a time with a thread each, as is the default, and {turn:.0f} minutes in turn"
+    said = f"would take {side:.0f} minutes two at a time with one thread each, the default, and {turn:.0f} minutes in turn"
     assert said in text_of("docs/speed.md")
     assert f"{side / turn:.2f} times as long" in text_of("docs/speed.md")
