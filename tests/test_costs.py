@@ -52,6 +52,8 @@ def test_a_process_that_is_killed_while_it_is_measured_is_one_line(monkeypatch, 
     settings = load_settings(ROOT / "quickstart/params.yaml")
     with pytest.raises(ValueError, match=r"digits-mlp: of 2 processes .* was killed .* lack of memory; .* --cores 1$"):
         measure(settings, "digits-mlp", torch.device("cpu"), at_a_time=2)
+    with pytest.raises(ValueError, match=r"digits-mlp: the process that measured it was killed .* lack of memory; make room$"):
+        measure(settings, "digits-mlp", torch.device("cpu"), at_a_time=1)
 
 
 @pytest.mark.slow

@@ -97,12 +97,16 @@ def measure(settings: Settings, key: str, device: torch.device, seconds: float =
         with ProcessPoolExecutor(at_a_time, context, _join, started) as pool:
             costs = list(pool.map(_measure_with_others, *zip(*at_a_time * [(settings, key, device, seconds)], strict=True)))
     except (BrokenExecutor, BrokenBarrierError):
-        raise ValueError(
-            f"{key}: of {at_a_time} processes measured side by side, one was killed or did not get ready, most likely for lack of memory; "
-            "make room, or measure fewer at a time: python -m stages.plan --cores 1"
-        ) from None
+        raise ValueError(_killed(key, at_a_time)) from None
     slowest = max(costs, key=lambda cost: cost.hours)
     return replace(slowest, memory_bytes=max(cost.memory_bytes for cost in costs), at_a_time=at_a_time)
+
+
+def _killed(key: str, at_a_time: int) -> str:
+    why = "was killed or did not get ready, most likely for lack of memory; make room"
+    if at_a_time == 1:
+        return f"{key}: the process that measured it {why}"
+    return f"{key}: of {at_a_time} processes measured side by side, one {why}, or measure fewer at a time: python -m stages.plan --cores 1"
 
 
 class _Others:

@@ -13,6 +13,7 @@ from tsslbp.report.rows import ResultRow
 from tsslbp.report.studies.answers import caution, variant_answers
 from tsslbp.report.studies.findings import Studies
 from tsslbp.report.studies.recipes import recipe_answers
+from tsslbp.report.studies.summaries import recipes_summary, variant_summaries
 from tsslbp.report.tables.formats import markdown_table
 from tsslbp.report.tables.results import results_table
 
@@ -40,14 +41,19 @@ def readme_parts(rows: Sequence[ResultRow], studies: Studies, runs: Mapping[str,
         studies: what its studies found.
         runs: the records that the rows were made from, by model.
     """
+    short, answers = variant_summaries(studies.ablation), variant_answers(studies.ablation)
     return {
         TABLE: readme_table(rows),
         "examined": _items(examinations(rows, runs)),
         "begun": _items(beginnings(rows, runs)),
-        "recipes": _items(recipe_answers(studies.recipes)),
+        "recipes": _items((*recipes_summary(studies.recipes), *recipe_answers(studies.recipes))),
         "intervals": "\n\n".join(map(escape_markdown, caution(studies.ablation))),
-        **{f"variant {name}": _items(sentences) for name, sentences in variant_answers(studies.ablation).items()},
+        **{f"variant {name}": _items((*_some(short.get(name)), *sentences)) for name, sentences in answers.items()},
     }
+
+
+def _some(sentence: str | None) -> tuple[str, ...]:
+    return (sentence,) if sentence else ()
 
 
 def _items(sentences: Sequence[str]) -> str:

@@ -84,7 +84,7 @@ def recipe_answers(rows: Sequence[RecipeRow]) -> tuple[str, ...]:
 
 def _answer(rows: Sequence[RecipeRow]) -> str:
     """Runs as long as the published ones speak for or against a recipe, where there are enough of them."""
-    told = _each_once(each.row for each in rows if _speaks(each.row))
+    told = judged_recipes(rows)
     nothing = [each.row for each in rows if not each.row.was_run]
     parts: dict[str, list[str]] = {
         verdict: [", ".join((_reached(row), *_on_edge(row))) for row in told.values() if row.comparison.verdict == verdict]
@@ -104,6 +104,11 @@ def _answer(rows: Sequence[RecipeRow]) -> str:
             *_spreads([row for row in told.values() if row.follows_protocol]),
         )
     )
+
+
+def judged_recipes(rows: Sequence[RecipeRow]) -> dict[str, ResultRow]:
+    """Return one published row's recipes that speak for or against it, by name: enough seeds, over all epochs and on all of the data."""
+    return _each_once(each.row for each in rows if _speaks(each.row))
 
 
 def _speaks(row: ResultRow) -> bool:
