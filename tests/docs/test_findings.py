@@ -54,7 +54,7 @@ def firing_again(network: SpikingNetwork, x: torch.Tensor) -> list[float]:
 
 @needs_mirror
 def test_how_often_neurons_fire_again_and_what_the_intra_neuron_term_turns():
-    low, high = map(int, re.search(r"by layer, (\d+) to (\d+) % of the neurons that fire", PAGE).groups())
+    low, high = map(int, re.search(r"depending on the layer, (\d+) to (\d+) % of the neurons that fire", PAGE).groups())
     shares, cosines = [], {}
     for key in MODELS:
         x, labels = first_samples(key)
