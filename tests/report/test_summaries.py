@@ -31,22 +31,22 @@ def test_every_outcome_has_its_words(ablation):
         found = replace(ablation["fashion-mlp", "surrogate alone"], effect=effect, pairs=replace(pairs, best=best), **changes)
         return variant_summaries([found])["surrogate alone"]
 
-    assert told("real", 0.1, 0.3) == "In short: the variant is better on fashion-mlp (15 epochs)."
-    assert told("real", -0.3, -0.1) == "In short: the variant is worse on fashion-mlp (15 epochs)."
-    assert told("not shown", -0.3, 0.1) == "In short: no difference is shown on fashion-mlp (15 epochs)."
+    assert told("real", 0.1, 0.3) == "In short: the variant is better on fashion-mlp (5 pairs of seeds, 15 epochs)."
+    assert told("real", -0.3, -0.1) == "In short: the variant is worse on fashion-mlp (5 pairs of seeds, 15 epochs)."
+    assert told("not shown", -0.3, 0.1) == "In short: no difference is shown on fashion-mlp (5 pairs of seeds, 15 epochs)."
     assert told("training fails", -0.3, -0.1) == "In short: training fails on fashion-mlp."
     for effect in ("too few pairs", "too few samples", "all pairs agree"):
-        assert told(effect, 0.1, 0.3) == "In short: too little was run to tell on fashion-mlp (15 epochs)."
+        assert told(effect, 0.1, 0.3) == "In short: too little was run to tell on fashion-mlp (5 pairs of seeds, 15 epochs)."
 
 
 def test_models_of_one_outcome_are_told_together_and_the_unchanged_one_has_no_sentence(ablation):
-    found = variant_summaries(ablation.values())
-    assert found["surrogate alone"].startswith("In short: the variant is worse on fashion-mlp (15 epochs)")
+    found = variant_summaries(tuple(ablation.values()))
+    assert found["surrogate alone"].startswith("In short: the variant is worse on fashion-mlp (5 pairs of seeds, 15 epochs)")
     assert "unchanged" not in found
     assert "desired_train 0,1,0,1,1" not in found  # it was not run
     one = ablation["fashion-mlp", "surrogate alone"]
     two = variant_summaries([one, replace(one, like="another")])["surrogate alone"]
-    assert two == "In short: the variant is worse on fashion-mlp (15 epochs), another (15 epochs)."
+    assert two == "In short: the variant is worse on fashion-mlp (5 pairs of seeds, 15 epochs), another (5 pairs of seeds, 15 epochs)."
 
 
 def test_recipes_are_counted_by_what_can_be_judged(recipes):

@@ -48,12 +48,8 @@ def readme_parts(rows: Sequence[ResultRow], studies: Studies, runs: Mapping[str,
         "begun": _items(beginnings(rows, runs)),
         "recipes": _items((*recipes_summary(studies.recipes), *recipe_answers(studies.recipes))),
         "intervals": "\n\n".join(map(escape_markdown, caution(studies.ablation))),
-        **{f"variant {name}": _items((*_some(short.get(name)), *sentences)) for name, sentences in answers.items()},
+        **{f"variant {name}": _items([*filter(None, [short.get(name)]), *sentences]) for name, sentences in answers.items()},
     }
-
-
-def _some(sentence: str | None) -> tuple[str, ...]:
-    return (sentence,) if sentence else ()
 
 
 def _items(sentences: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ def _named(variant: Variant) -> str:
         return f"{variant.name} {variant.outcome.removeprefix('training fails ')}"
     if variant.pairs is None:
         return variant.name
-    return f"{variant.name} {paired(variant.pairs.best)} ({', '.join((_extent(variant), *variant.row.outdated))})"
+    return f"{variant.name} {paired(variant.pairs.best)} ({', '.join((pairs_and_epochs(variant), *variant.row.outdated))})"
 
 
 def variant_answers(found: Sequence[Variant]) -> dict[str, tuple[str, ...]]:
@@ -45,9 +45,13 @@ def variant_answers(found: Sequence[Variant]) -> dict[str, tuple[str, ...]]:
 
     One more follows where the first quarter of the epochs, all of them and the last one tell different stories.
     """
+    return {name: (*map(_sentence, group), *_in_time(group)) for name, group in by_name(found).items()}
+
+
+def by_name(found: Sequence[Variant]) -> dict[str, list[Variant]]:
+    """The variants of all models by their name, without the unchanged ones."""
     names = dict.fromkeys(variant.name for variant in found if variant.name != UNCHANGED)
-    groups = {name: [variant for variant in found if variant.name == name] for name in names}
-    return {name: (*map(_sentence, group), *_in_time(group)) for name, group in groups.items()}
+    return {name: [variant for variant in found if variant.name == name] for name in names}
 
 
 def _sentence(variant: Variant) -> str:
@@ -69,14 +73,15 @@ def _found(variant: Variant) -> str:
     pairs = variant.pairs
     if pairs is None or variant.effect == "training fails":
         return variant.outcome
-    middle = f"{paired(pairs.best)} points, {_extent(variant)}: {variant.effect}"
+    middle = f"{paired(pairs.best)} points, {pairs_and_epochs(variant)}: {variant.effect}"
     if pairs.best.interval is None or variant.effect == "too few samples":
         return middle
     least, likely = number(pairs.best.interval.half_width), number(effect_found_mostly(pairs.best))
     return f"{middle}; a difference below {least} would not have been told from zero, a true effect of {likely} is found four times in five"
 
 
-def _extent(variant: Variant) -> str:
+def pairs_and_epochs(variant: Variant) -> str:
+    """How a variant that has pairs was compared: "5 pairs of seeds, 15 epochs"."""
     assert variant.pairs is not None
     count = len(variant.pairs.best.seeds)
     return f"{count} pair{'s'[: count > 1]} of seeds, {variant.pairs.epochs} epochs{', subset' if variant.row.other_data else ''}"

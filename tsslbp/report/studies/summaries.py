@@ -1,8 +1,9 @@
 """The answers in short: one sentence per question that a reader can quote, before the numbers that it rests on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from tsslbp.report.studies.ablation import UNCHANGED, Variant
+from tsslbp.report.studies.ablation import Variant
+from tsslbp.report.studies.answers import by_name, pairs_and_epochs
 from tsslbp.report.studies.recipes import RecipeRow, judged_recipes
 
 BETTER, WORSE, NEITHER = "the variant is better on", "the variant is worse on", "no difference is shown on"
@@ -11,16 +12,12 @@ OUTCOMES = (BETTER, WORSE, NEITHER, FAILS, UNTOLD, NOTHING)
 """In the order in which a sentence tells of them."""
 
 
-def variant_summaries(found: Iterable[Variant]) -> dict[str, str]:
+def variant_summaries(found: Sequence[Variant]) -> dict[str, str]:
     """Return a sentence per variant that was run, by its name: on which models it is better, worse or neither.
 
     It is the interval of the difference of the best accuracies that tells.
     """
-    groups: dict[str, list[Variant]] = {}
-    for variant in found:
-        if variant.name != UNCHANGED:
-            groups.setdefault(variant.name, []).append(variant)
-    return {name: _sentence(group) for name, group in groups.items() if any(each.effect != "not run" for each in group)}
+    return {name: _sentence(group) for name, group in by_name(found).items() if any(each.effect != "not run" for each in group)}
 
 
 def _sentence(group: Sequence[Variant]) -> str:
@@ -35,11 +32,9 @@ def _outcome(variant: Variant) -> str:
 
 
 def _model(variant: Variant) -> str:
-    """The model, and after how many epochs the two were compared, where they were."""
-    if variant.pairs is None or variant.effect == "training fails":
-        return variant.like
-    epochs = variant.pairs.epochs
-    return f"{variant.like} ({epochs} epoch{'s'[: epochs > 1]})"
+    """The model, and by how many pairs and epochs the two were compared, where they were."""
+    compared = variant.pairs is not None and variant.effect != "training fails"
+    return f"{variant.like} ({pairs_and_epochs(variant)})" if compared else variant.like
 
 
 def recipes_summary(rows: Sequence[RecipeRow]) -> tuple[str, ...]:
