@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -64,6 +65,16 @@ def test_how_often_neurons_fire_again_and_what_the_intra_neuron_term_turns():
         cosines[key] = float(torch.nn.functional.cosine_similarity(with_it, without, 0))
     assert (min(shares), max(shares)) == pytest.approx((low, high), abs=1)
     assert all(f"{cosine:.3f} in {key}" in PAGE for key, cosine in cosines.items()), cosines
+
+
+def test_how_the_training_loss_of_fashion_mlp_ends():
+    last, percent = map(int, re.search(r"lowest in one of the last (\d+) epochs and ends at most (\d+) % above that", PAGE).groups())
+    history = pd.read_csv(ROOT / "reports/runs/fashion-mlp/history.csv")
+    for _, seed in history.groupby("seed"):
+        least = seed.train_loss.min()
+        assert least == seed.train_loss.tail(last).min()
+        assert seed.train_loss.iloc[-1] <= least * (1 + (percent + 0.5) / 100)
+    assert history.epoch.max() == 100
 
 
 def test_every_place_that_lists_the_authors_augmentations_has_mnists_flip():

@@ -8,7 +8,7 @@ from tsslbp.report.origin import Run
 from tsslbp.report.rows import ResultRow
 from tsslbp.report.statistics import HALF_UNIT
 from tsslbp.report.studies.variants import shortened
-from tsslbp.storage.records import ModelRecord
+from tsslbp.storage.records import ModelRecord, SeedRecord
 
 UNSETTLED = ("higher", "lower", "too few runs")
 
@@ -39,8 +39,19 @@ def _examined(row: ResultRow, run: Run) -> str:
     return (
         f"{_standing(row)}. Its {own} {chosen} of {row.epochs}; the second half of the epochs raised {bests} from {number(early)} to "
         f"{number(late)}. During the last epoch {_range([seed.history[-1].train_accuracy for seed in seeds])} % of the training "
-        f"samples were classified rightly, as the weights changed{hindrances(run[0])}."
+        f"samples were classified rightly, as the weights changed{hindrances(run[0])}.{_rebound(seeds)}"
     )
+
+
+def _rebound(seeds: Sequence[SeedRecord]) -> str:
+    """Where the loss in training was lowest, and how far above that it ended: what a falling learning rate could hold; "" where it fell to 0."""
+    lowest = [min(seed.history, key=lambda epoch: epoch.train_loss) for seed in seeds]
+    if not all(least.train_loss > 0 for least in lowest):
+        return ""
+    rises = [100 * (seed.history[-1].train_loss / least.train_loss - 1) for seed, least in zip(seeds, lowest, strict=True)]
+    where = "epoch" if len(seeds) == 1 else "epochs"
+    epochs = ", ".join(str(epoch) for epoch in sorted(least.epoch for least in lowest))
+    return f" The training loss was lowest in {where} {epochs} and ended {_range(rises, digits=0)} % above that."
 
 
 def hindrances(record: ModelRecord) -> str:
@@ -59,6 +70,6 @@ def _standing(row: ResultRow) -> str:
     return f"{row.model}{seeds} is {'higher' if difference > 0 else 'lower'} than published by {number(abs(difference))}{older}"
 
 
-def _range(values: Sequence[float]) -> str:
-    least, most = number(min(values)), number(max(values))
+def _range(values: Sequence[float], digits: int = 2) -> str:
+    least, most = (f"{value:.{digits}f}" for value in (min(values), max(values)))
     return least if least == most else f"{least} to {most}"
