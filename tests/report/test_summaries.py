@@ -58,6 +58,14 @@ def test_recipes_are_counted_by_what_can_be_judged(recipes):
     assert recipes_summary(()) == ()
 
 
+@pytest.mark.parametrize(("verdict", "said"), [("consistent", "consistent"), ("lower", "not consistent")])
+def test_of_one_recipe_alone_the_sentence_is_in_the_singular(recipes, verdict, said):
+    one = next(each for each in recipes if judged_recipes([each]))
+    row = replace(one.row, comparison=replace(one.row.comparison, verdict=verdict))
+    (sentence,) = recipes_summary([replace(one, row=row)])
+    assert sentence == f"In short: for {row.model}, the one recipe judged is {said} with what was published."
+
+
 def test_where_nothing_can_be_judged_the_sentence_says_so(base):
     study = sample_studies()["recipes"]
     begun = make_run(study, "mnist-cnn-2020-10", seeds=(0,), epochs=7)

@@ -50,5 +50,7 @@ def _consistent(model: str, rows: Sequence[RecipeRow]) -> str:
     if not judged:
         return f"for {model}, none can be judged yet"
     consistent = sum(row.comparison.verdict == "consistent" for row in judged.values())
+    if len(judged) == 1:
+        return f"for {model}, the one recipe judged is {'' if consistent else 'not '}consistent with what was published"
     verb = "is" if consistent == 1 else "are"
     return f"for {model}, {consistent or 'none'} of the {len(judged)} recipes judged {verb} consistent with what was published"
