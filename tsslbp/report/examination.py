@@ -1,6 +1,6 @@
 """A row that is not consistent with its published one is examined: would more epochs change it, does the network fit its training data?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 
 from tsslbp.report.numbers import number
@@ -33,7 +33,7 @@ def _differs(row: ResultRow) -> bool:
 
 def _examined(row: ResultRow, run: Run) -> str:
     seeds, half = row.counted(run), max(1, row.epochs // 2)
-    chosen = ", ".join(str(epoch) for epoch in sorted(seed.best_epoch for seed in seeds))
+    chosen = _listed(seed.best_epoch for seed in seeds)
     early, late = (fmean(seed.best for seed in shortened(run, {seed.seed for seed in seeds}, end)) for end in (half, row.epochs))
     own, bests = ("seed is best in epoch", "its best") if len(seeds) == 1 else ("seeds are best in epochs", "the mean of the bests")
     return (
@@ -44,14 +44,14 @@ def _examined(row: ResultRow, run: Run) -> str:
 
 
 def _rebound(seeds: Sequence[SeedRecord]) -> str:
-    """Where the loss in training was lowest, and how far above that it ended: what a falling learning rate could hold; "" where it fell to 0."""
+    """Where the loss in training was lowest, and how far above that it ended; "" where it fell to 0."""
     lowest = [min(seed.history, key=lambda epoch: epoch.train_loss) for seed in seeds]
     if not all(least.train_loss > 0 for least in lowest):
         return ""
     rises = [100 * (seed.history[-1].train_loss / least.train_loss - 1) for seed, least in zip(seeds, lowest, strict=True)]
     where = "epoch" if len(seeds) == 1 else "epochs"
-    epochs = ", ".join(str(epoch) for epoch in sorted(least.epoch for least in lowest))
-    return f" The training loss was lowest in {where} {epochs} and ended {_range(rises, digits=0)} % above that."
+    epochs = _listed(least.epoch for least in lowest)
+    return f" The training loss was lowest in {where} {epochs} and ended {_range(rises, '{:.0f}'.format)} % above that."
 
 
 def hindrances(record: ModelRecord) -> str:
@@ -70,6 +70,10 @@ def _standing(row: ResultRow) -> str:
     return f"{row.model}{seeds} is {'higher' if difference > 0 else 'lower'} than published by {number(abs(difference))}{older}"
 
 
-def _range(values: Sequence[float], digits: int = 2) -> str:
-    least, most = (f"{value:.{digits}f}" for value in (min(values), max(values)))
+def _listed(epochs: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(epochs)))
+
+
+def _range(values: Sequence[float], text: Callable[[float], str] = number) -> str:
+    least, most = text(min(values)), text(max(values))
     return least if least == most else f"{least} to {most}"
