@@ -82,6 +82,26 @@ def test_a_training_loss_that_rises_again_is_told_from_where_and_how_far(base):
     assert said.endswith(" The training loss was lowest in epochs 40, 50, 60, 70, 80 and ended 0 to 40 % above that.")
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "said"),
+    [
+        ((97.0, 91.0, 96.5), " For a single epoch the test accuracy fell: seed 2, epoch 51, to 91.00 between 97.00 and 96.50."),
+        ((97.0, 91.0, 91.0), ""),
+        ((97.0, 92.5, 97.0), ""),
+    ],
+)
+def test_a_fall_of_a_single_epoch_is_told_and_a_lasting_or_small_one_is_not(base, accuracies, said):
+    record, provenance = make_run(base, "mnist-cnn", epochs=100, plateau=99)
+    test_curve = [99.0, *(49 * [accuracies[0]]), accuracies[1], *(49 * [accuracies[2]])]
+    history = tuple(
+        epoch.model_copy(update={"test_accuracy": accuracy}) for epoch, accuracy in zip(record.seeds[2].history, test_curve, strict=True)
+    )
+    seeds = (*record.seeds[:2], record.seeds[2].model_copy(update={"history": history}), *record.seeds[3:])
+    run = record.model_copy(update={"seeds": seeds}), provenance
+    (sentences,) = examinations(make_rows(base, {"mnist-cnn": run}), {"mnist-cnn": run})
+    assert sentences.endswith(f" % above that.{said}")
+
+
 def test_a_training_loss_of_nothing_is_no_measure_of_a_rise(base):
     record, provenance = make_run(base, "mnist-cnn", epochs=100, plateau=99)
     seeds = tuple(

@@ -1,6 +1,6 @@
 """A row that is not consistent with its published one is examined: would more epochs change it, does the network fit its training data?"""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 
 from tsslbp.report.numbers import number
@@ -11,6 +11,7 @@ from tsslbp.report.studies.variants import shortened
 from tsslbp.storage.records import ModelRecord, SeedRecord
 
 UNSETTLED = ("higher", "lower", "too few runs")
+FALL = 5.0  # points below both neighbouring epochs, far more than the curves of whole seeds move from one epoch to the next
 
 
 def examinations(rows: Sequence[ResultRow], runs: Mapping[str, Run]) -> tuple[str, ...]:
@@ -39,7 +40,7 @@ def _examined(row: ResultRow, run: Run) -> str:
     return (
         f"{_standing(row)}. Its {own} {chosen} of {row.epochs}; the second half of the epochs raised {bests} from {number(early)} to "
         f"{number(late)}. During the last epoch {_range([seed.history[-1].train_accuracy for seed in seeds])} % of the training "
-        f"samples were classified rightly, as the weights changed{hindrances(run[0])}.{_rebound(seeds)}"
+        f"samples were classified rightly, as the weights changed{hindrances(run[0])}.{_rebound(seeds)}{_falls(seeds)}"
     )
 
 
@@ -52,6 +53,19 @@ def _rebound(seeds: Sequence[SeedRecord]) -> str:
     where = "epoch" if len(seeds) == 1 else "epochs"
     epochs = _listed(least.epoch for least in lowest)
     return f" The training loss was lowest in {where} {epochs} and ended {_range(rises, '{:.0f}'.format)} % above that."
+
+
+def _falls(seeds: Sequence[SeedRecord]) -> str:
+    """The single epochs whose test accuracy lies far below those beside them; "" where there is none."""
+    found = [text for seed in seeds for text in _falls_of(seed)]
+    return f" For a single epoch the test accuracy fell: {'; '.join(found)}." if found else ""
+
+
+def _falls_of(seed: SeedRecord) -> Iterator[str]:
+    for before, epoch, after in zip(seed.history, seed.history[1:], seed.history[2:], strict=False):
+        low, sides = epoch.test_accuracy, (before.test_accuracy, after.test_accuracy)
+        if min(sides) - low >= FALL:
+            yield f"seed {seed.seed}, epoch {epoch.epoch}, to {number(low)} between {' and '.join(map(number, sides))}"
 
 
 def hindrances(record: ModelRecord) -> str:
