@@ -47,9 +47,9 @@ _TOKENS = (
 LARGEST_SIZE = 9_999_999
 """Channels, pixels, neurons, classes or padding: what seven digits can say."""
 LARGEST_LAYER = 10**9
-"""Weights, or neurons, of one layer; the largest published layer has 4 million weights."""
+"""Weights, or neurons, of one layer; the largest published layer has 34 million weights."""
 LONGEST = 1000
-"""Characters of a notation; the longest published one has 44."""
+"""Characters of a notation; the longest published one has 45."""
 
 
 def parse(architecture: str) -> tuple[LayerSpec, ...]:

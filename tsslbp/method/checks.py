@@ -14,7 +14,7 @@ FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 class NotFiniteError(ValueError):
-    """An input, a weight, the loss or its gradient holds NaN or infinity; no weight has been changed."""
+    """An input, a weight, the loss or its gradient holds NaN or infinity; on the CPU no weight has been changed."""
 
 
 def check_tensor(name: str, value: object, expected: str) -> None:

@@ -72,7 +72,7 @@ def train_epochs(
         state: to go on from; None: from the start.
 
     Raises:
-        TrainingFailure: loss or gradient are not finite, or a layer is silent on the whole test set.
+        TrainingFailure: loss or gradient are not finite, or a layer stays silent on the whole test set, epoch after epoch.
         ValueError: no epoch is asked for.
     """
     if schedule.epochs < 1:

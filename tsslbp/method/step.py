@@ -85,7 +85,8 @@ def train_step(
         The loss before the step, summed over the batch.
 
     Raises:
-        NotFiniteError: loss or gradient are not finite; no weight has been changed.
+        NotFiniteError: loss or gradient are not finite. On the CPU no weight has been changed; on a GPU the step has been taken,
+            and only the loss is looked at.
         TypeError: an argument of another type.
         ValueError: x or labels have another shape or dtype, a number is out of range, or the optimizer is another network's.
 

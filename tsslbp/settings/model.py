@@ -34,7 +34,7 @@ class Augmentation(Section):
 
     Attributes:
         crop: the image is shifted by up to so many pixels in every direction (cut out of itself with a margin of zeros).
-        flip: every second image is mirrored.
+        flip: each image is mirrored with probability 1/2.
         rotate: it is turned by up to so many degrees in either direction, after shift and flip.
     """
 

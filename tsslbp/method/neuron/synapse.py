@@ -59,11 +59,12 @@ def spikes_of(trace: Tensor, tau_s: float) -> Tensor:
         tau_s: the synaptic time constant that it was made with, in steps.
 
     Returns:
-        (T, B, *features), 0 or 1, dtype and device of `trace`; no gradient.
+        (T, B, *features), 0 or 1 for a trace of spikes, dtype and device of `trace`; no gradient. What several spikes add up to,
+        as in a pooled trace, may come out as another whole number.
 
     Raises:
         TypeError: trace is not a tensor, or tau_s is not a number.
-        ValueError: tau_s < 1, or this is not the trace of spikes with this tau_s.
+        ValueError: tau_s < 1, or this is not the trace of spikes with this tau_s: somewhere it is 0.25 or more from a whole number.
 
     Example:
         >>> import torch

@@ -51,8 +51,8 @@ class Pairs:
 
     @property
     def differences(self) -> tuple[PairedDifference, ...]:
-        """All that is told of these pairs: the looks, and the parts of the best one."""
-        return (*self.looks, self.selection.chosen, self.selection.missing) if self.selection else self.looks
+        """All that is told of the variant beside the unchanged model: the looks, and the part of the best one that compares the two."""
+        return (*self.looks, self.selection.missing) if self.selection else self.looks
 
 
 def pairs_of(own: Side, theirs: Side) -> Pairs | None:
