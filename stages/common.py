@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from shlex import quote
 from typing import NoReturn
 
 from stages.output import unfailing_output
@@ -118,7 +119,7 @@ def stage_name(stage: str, params: Path, key: str) -> str:
 
 def report_command(settings: Settings, params: Path) -> str:
     """What writes the report in which a pipeline's runs are shown: a study's are in that of its base."""
-    return f"python -m stages.report --params {os.path.relpath(settings.base) if settings.base else params}"
+    return f"python -m stages.report --params {quote(os.path.relpath(settings.base) if settings.base else str(params))}"
 
 
 def warn(message: str) -> None:

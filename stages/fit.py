@@ -13,6 +13,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from stages.common import only_training, report_command, run, tracking_folder, warn, weights_of
@@ -86,7 +87,7 @@ def _fit(settings: Settings, key: str, params: Path, seeds: tuple[int, ...]) -> 
             "The finished epochs are kept: the same command goes on from them with the old state again, and with the new one as far as they are of the "
             "same settings, data and code"
         )
-    publish = f"`python -m stages.train --params {params} --model {key}{'' if whole else ' --so-far'}`"
+    publish = f"`python -m stages.train --params {quote(str(params))} --model {key}{'' if whole else ' --so-far'}`"
     _say_failure(settings, params, key, publish, outcomes)
     if not whole:
         print(f"{key}: {publish} records the seeds {_listed(seeds)} beside the others")
@@ -128,7 +129,7 @@ def _say_failure(settings: Settings, params: Path, key: str, publish: str, outco
     """Raise a ValueError where every seed failed; of a study's variant that is a finding, and the study goes on."""
     failed = tuple(outcome.provenance.seed for outcome in outcomes if outcome.record is None)
     if failed:
-        of, numbers = f"--params {params} --model {key}", " ".join(map(str, failed))
+        of, numbers = f"--params {quote(str(params))} --model {key}", " ".join(map(str, failed))
         # For DVC the row is complete.
         print(
             f"{key}: once the cause is gone, `python -m stages.fit {of} --seeds {numbers}` trains what failed again, and "

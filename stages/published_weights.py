@@ -2,6 +2,7 @@
 
 import configparser
 from pathlib import Path
+from shlex import quote
 
 from tsslbp.settings import Settings
 from tsslbp.storage.files import checksum, whole_file
@@ -28,7 +29,7 @@ def belongs_in_git(settings: Settings, key: str, record: ModelRecord, provenance
 
 def who_publishes(params: Path, key: str, seed: int) -> str:
     """The words for how a network comes into git whose row was run in full, but whose weights are on another machine."""
-    return f"where seed {seed} was trained, `python -m stages.train --params {params} --model {key} --so-far` publishes it (up to {LARGEST // 2**20} MB)"
+    return f"where seed {seed} was trained, `python -m stages.train --params {quote(str(params))} --model {key} --so-far` publishes it (up to {LARGEST // 2**20} MB)"
 
 
 def publish_weights(settings: Settings, key: str, record: ModelRecord, provenance: Provenance) -> str | None:
@@ -63,8 +64,11 @@ def publish_weights(settings: Settings, key: str, record: ModelRecord, provenanc
 
 
 def remote_advice(root: Path = Path()) -> str:
-    """The advice to fetch a missing file from DVC's remote; "" where the project in `root` has none."""
+    """The advice to fetch a missing file from DVC's remote; "" where the project in `root` has none, or a damaged configuration."""
     config = configparser.ConfigParser(strict=False, interpolation=None)
-    config.read([root / ".dvc/config", root / ".dvc/config.local"], encoding="utf-8")
+    try:
+        config.read([root / ".dvc/config", root / ".dvc/config.local"], encoding="utf-8")
+    except configparser.Error:  # DVC says what is wrong with it
+        return ""
     remotes = any(section.strip("'").startswith("remote ") for section in config.sections())
     return "; `dvc pull` may fetch it" if remotes else ""

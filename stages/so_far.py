@@ -5,7 +5,9 @@ and commits it.
 """
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from stages.common import report_command, stage_name, warn
 from stages.conditions import departures, refuse_other_binning
@@ -24,7 +26,7 @@ def record_so_far(settings: Settings, key: str, params: Path) -> None:
     """Write the record of an interrupted training, so that the report can show it as what it is: so many seeds, so many epochs.
 
     A seed that was recorded before with the same settings, data and code stays, unless as many of its epochs are complete here; one that
-    failed stays unless more are, or it failed here, too. Training goes on from the checkpoints all the same.
+    failed stays unless more are, or it failed here, too; one that the settings no longer name stays in any case. Training goes on from the checkpoints all the same.
 
     Raises:
         ValueError: no epoch is complete here and no seed failed, or a checkpoint or the record from before is damaged.
@@ -42,13 +44,14 @@ def record_so_far(settings: Settings, key: str, params: Path) -> None:
     origins = {seed: _origin(model, seed, *one, before.get(seed)) for seed, one in found.items()}
     gone_on = [seed for seed, origin in origins.items() if seed not in before or _goes_beyond(origin, before[seed])]
     here = {seed: _outcome(model, found[seed][0], origins[seed]) for seed in gone_on}
-    outcomes = {seed: here.get(seed) or before[seed] for seed in settings.seeds_of(key) if seed in here or seed in before}
+    order = (*settings.seeds_of(key), *_others_on_record(settings, key, before))
+    outcomes = {seed: here.get(seed) or before[seed] for seed in order if seed in here or seed in before}
     _write(model, list(outcomes.values()), set(here), params)
     for seed, outcome in outcomes.items():
         print(_line(model, outcome) + ("" if seed in here else f", as recorded before on {outcome.provenance.device}"))
     print(f"written: {settings.folders.runs / key}; `{report_command(settings, params)}` shows it")
     if begun := [seed for seed, origin in origins.items() if len(origin.seconds) < model.model.epochs]:
-        alone = f"python -m stages.fit --params {params} --model {key} --seeds {' '.join(map(str, begun))}"
+        alone = f"python -m stages.fit --params {quote(str(params))} --model {key} --seeds {' '.join(map(str, begun))}"
         print(f"`{f'dvc repro {train}' if set(found) == set(settings.seeds_of(key)) else alone}` goes on with the training")
 
 
@@ -68,6 +71,17 @@ def _recorded_before(settings: Settings, key: str) -> dict[int, Outcome]:
         return {}
     found = {seed.seed: seed for seed in record.seeds}
     return {run.seed: Outcome(run, found.get(run.seed)) for run in provenance.seeds}
+
+
+def _others_on_record(settings: Settings, key: str, before: Mapping[int, Outcome]) -> list[int]:
+    """The seeds on record that the settings do not name; says so, since a list with the new seed alone may be a mistake."""
+    others = [seed for seed in before if seed not in settings.seeds_of(key)]
+    if others:
+        folder = settings.folders.runs / key
+        warn(
+            f"{folder}: seeds of {key} that the settings do not name stay on record: {', '.join(map(str, others))}; delete the folder to drop them"
+        )
+    return others
 
 
 def _found_here(model: ModelRun, seed: int) -> tuple[TrainingState | None, SeedProvenance | None] | None:

@@ -7,6 +7,7 @@ python -m stages.train --model mnist-cnn --evaluate checkpoints/mnist-cnn/seed-0
 
 import argparse
 from pathlib import Path
+from shlex import quote
 
 from stages.common import only_training, run, stage_name
 from stages.conditions import departures
@@ -36,7 +37,7 @@ def _publish(settings: Settings, key: str, params: Path) -> None:
     if not finished.exists():
         raise ValueError(
             f"{finished.parent}: no finished training of {key}; `dvc repro {train}` trains, without DVC "
-            f"`python -m stages.fit --params {params} --model {key}`"
+            f"`python -m stages.fit --params {quote(str(params))} --model {key}`"
         )
     if different := departures(settings, key, *read_record(finished)):
         raise ValueError(

@@ -118,7 +118,7 @@ def _said(store: Store, address: Address, experiment: str) -> str:
 def _nothing(settings: Settings, params: Path) -> str:
     return (
         f"No run of the experiment {settings.experiment} is logged yet: a training logs itself, and `{report_command(settings, params)}` logs the "
-        "records that are in git"
+        "records that are in git, each in the experiment that its settings named"
     )
 
 

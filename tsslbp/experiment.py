@@ -160,7 +160,7 @@ class ModelRun:
         return SeedProvenance(
             seed=seed,
             started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            git_commit=git_commit(Path.cwd() if not self.settings.folders.runs.is_absolute() else self.settings.folders.runs.parent),
+            git_commit=git_commit(Path.cwd()),
             device=device or self.device_name,
             threads=torch.get_num_threads(),
             products=self.products,

@@ -30,6 +30,25 @@ def test_beside_whole_seeds_one_that_has_begun_does_not_count(base):
     assert record.seeds[4].run_id not in row.origin.run_ids
 
 
+def test_seeds_that_were_on_the_way_to_more_epochs_are_not_whole_once_fewer_are_asked_for(base):
+    """Otherwise the mean would be over the best of 60 epochs and the best of 100."""
+    record, provenance = _uneven(base, 100)
+    fewer = base.model_copy(update={"models": base.models | {"mnist-cnn": base.model("mnist-cnn").model_copy(update={"epochs": 30})}})
+    fewer = fewer.model_copy(update={"published": {}})
+    (row,) = [row for row in make_rows(fewer, {"mnist-cnn": (record, provenance)}) if row.was_run]
+    assert row.bests == tuple(seed.best for seed in record.seeds[:4])
+    assert metrics(record)["best_mean"] == row.best.mean
+
+
+def test_names_of_classes_that_are_of_another_number_give_way_to_numbers(base):
+    run = make_run(base, "fashion-mlp", epochs=3)
+    few = base.datasets["fashion_mnist"].model_copy(update={"class_names": ("a", "b"), "classes": 2})
+    changed = base.model_copy(update={"datasets": base.datasets | {"fashion_mnist": few}})
+    rows = make_rows(changed, {"fashion-mlp": run})
+    assert "fashion-mlp,9,9," in confusion_csv(rows, {"fashion-mlp": run})
+    assert draw_pictures(rows, {"fashion-mlp": run})["confusion"]
+
+
 def test_where_fewer_epochs_are_asked_for_than_were_published_a_seed_that_ran_these_is_whole(base):
     """The table, `dvc metrics show` and MLflow then say the same mean."""
     asked = base.model_copy(update={"models": base.models | {"mnist-cnn": base.model("mnist-cnn").model_copy(update={"epochs": 30})}})

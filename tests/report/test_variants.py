@@ -31,6 +31,11 @@ def test_a_longer_run_of_the_same_training_in_another_study_is_taken_in_place_of
     older = long[0].model_copy(update={"code": "0" * 64}), long[1]
     for other in (fewer, older, make_run(recipes, "fashion-mlp-filtered-once", epochs=15)):
         assert taken(other) == short
+    failed = make_run(ablation, "fashion-mlp-filtered-once", epochs=15)
+    failed = failed[0].model_copy(update={"seeds": ()}), failed[1]
+    assert longest(ablation, {"fashion-mlp-filtered-once": failed}, [(recipes, {"fashion-mlp-filtered-once": failed})]) == {
+        "fashion-mlp-filtered-once": failed
+    }
     assert longest(ablation, {}, [(recipes, {"fashion-mlp-filtered-once": long})]) == {}
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.in_process import prepare, printed_by, train
 from tests.support.poison import poison
 from tests.support.project import MODEL, Project
-from tests.support.row_parts import EPOCHS, RUNS, fit, record_so_far
+from tests.support.row_parts import EPOCHS, RUNS, fit, machine, record_so_far, trained_here
 from tsslbp.storage.record_files import read_record, write_record
 from tsslbp.storage.records import Provenance
 
@@ -31,12 +31,6 @@ def project(trained, tmp_path, empty_database):
     return machine(tmp_path / "project", trained, empty_database)
 
 
-def machine(folder, trained, empty_database):
-    fresh = Project(folder, empty_database, EPOCHS)
-    shutil.copytree(trained.folder / "data", fresh.folder / "data")
-    return fresh
-
-
 @pytest.fixture
 def elsewhere(project, trained):
     """A project with nothing trained, and the record in git of both seeds from another machine, which one may change."""
@@ -48,14 +42,6 @@ def elsewhere(project, trained):
 
     write()
     return project, record, runs, write
-
-
-def trained_here(project, trained, *seeds):
-    """Let these seeds be trained to their end here."""
-    shutil.copytree(trained.folder / ".scratch", project.folder / ".scratch")
-    for checkpoint in (project.folder / ".scratch" / MODEL).glob("*/seed-?.pt"):
-        if int(checkpoint.stem[-1]) not in seeds:
-            checkpoint.unlink()
 
 
 @pytest.mark.slow
@@ -223,6 +209,17 @@ def test_a_record_of_other_settings_is_named_and_written_anew(elsewhere):
     out = record_so_far(project)
     assert f"{RUNS}: is of other conditions than there are now and is written anew: models.{MODEL}.learning_rate" in out
     assert [seed.seed for seed in read_record(project.folder / RUNS)[0].seeds] == [0]
+
+
+def test_seeds_on_record_that_the_settings_do_not_name_stay(elsewhere):
+    project, record, _, _ = elsewhere
+    project.change("seeds: [0, 1]", "seeds: [4]")
+    fit(project, 4, epochs=2)
+    out = record_so_far(project)
+    assert f"seeds of {MODEL} that the settings do not name stay on record: 0, 1" in out
+    found = read_record(project.folder / RUNS)[0].seeds
+    assert [seed.seed for seed in found] == [4, 0, 1]
+    assert found[1:] == record.seeds
 
 
 def test_a_record_of_another_scaling_is_one_of_other_conditions(elsewhere):

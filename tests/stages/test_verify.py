@@ -177,6 +177,7 @@ def test_a_network_too_large_for_git_stays_out_of_it(project, monkeypatch):
         ("config", "[core]\n    analytics = false\n", False),
         ("config", "['remote \"storage\"']\n    url = /data\n", True),
         ("config.local", '[remote "storage"]\n    url = s3://bucket/%20\n', True),
+        ("config", "[core]\nno equals sign\n", False),  # DVC itself says what is wrong
     ],
 )
 def test_dvc_pull_is_advised_only_where_there_is_a_remote(tmp_path, file, text, advised):

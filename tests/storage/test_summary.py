@@ -16,6 +16,8 @@ from tsslbp.storage.summary import counted_seeds
         ((9, 9, 4), 9, 20, [0, 1]),  # published with 20, asked for with 9
         ((9, 20, 4), 9, 20, [1]),
         ((9, 20, 4), 9, None, [0, 1]),
+        ((20, 12, 12), 20, 10, [0]),  # fewer are asked for by now: those on the way to 20 are not whole
+        ((12, 12), 20, 10, [0, 1]),
         ((), 9, None, []),
     ],
 )

@@ -44,6 +44,7 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 9,
     "legend.frameon": False,
     "lines.linewidth": 1.8,
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }
 
 

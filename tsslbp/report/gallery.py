@@ -1,5 +1,6 @@
 """Which pictures a report has, of which rows, and what stands below them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
@@ -28,6 +29,8 @@ PICTURE_SECTIONS = {
     "raster": "One recording on its way through a network",
 }
 """Headings of the sections that hold pictures alone, by the pictures' name; those of the studies stand beside their tables."""
+
+_NAMES = re.compile(rf"({COMPARISON}|recipes|raster|(learning|confusion|firing|ablation)-.+)\.png")
 
 MARKERS: dict[Verdict, tuple[str, str]] = {
     "consistent": ("o", BLUE),
@@ -58,6 +61,11 @@ def draw_pictures(
         "raster": [draw_raster(raster)] if raster else [],
     }
     return {name: pictures for name, pictures in groups.items() if pictures}
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file has the name of a picture of a report, of whatever models."""
+    return _NAMES.fullmatch(name) is not None
 
 
 def title_of(row: ResultRow) -> str:

@@ -193,7 +193,7 @@ def _make_row(
     return ResultRow(
         dataset=model.dataset,
         dataset_title=dataset.title,
-        class_names=dataset.class_names,
+        class_names=_class_names(dataset, run[0]) if run else dataset.class_names,
         model=key,
         architecture=ran["architecture"],
         time_steps=ran["time_steps"],
@@ -217,6 +217,12 @@ def _make_row(
         remarks=(*origin.failure_notes, *left_out, *([sampled.remark] if sampled else []), *remarks_on(published, comparison, origin)),
         origin=origin,
     )
+
+
+def _class_names(dataset: Dataset, record: ModelRecord) -> tuple[str, ...]:
+    """The names of the classes; none where the settings have by now another number of them than the record."""
+    sizes = {len(seed.confusion) for seed in record.seeds if seed.confusion}
+    return dataset.class_names if sizes <= {len(dataset.class_names)} else ()
 
 
 def _sampling(dataset: Dataset, record: ModelRecord, measured: Measured) -> Sampling | None:

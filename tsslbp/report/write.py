@@ -7,7 +7,7 @@ from tsslbp.figures import animation
 from tsslbp.figures.raster import Raster
 from tsslbp.figures.raster_file import FILE_NAME, load_raster
 from tsslbp.report import texts
-from tsslbp.report.gallery import draw_pictures
+from tsslbp.report.gallery import draw_pictures, is_picture
 from tsslbp.report.origin import Run
 from tsslbp.report.page import results_page
 from tsslbp.report.rows import ResultRow
@@ -51,12 +51,12 @@ def write_reports(
 
 
 def _write_images(folder: Path, images: Mapping[str, bytes]) -> None:
-    """Write the pictures, and remove those of models that are gone."""
+    """Write the pictures, and remove those of models that are gone; what else a user keeps in the folder stays."""
     for name, data in images.items():
         with whole_file(folder / name) as partial:
             partial.write_bytes(data)
     for path in folder.iterdir():
-        if path.suffix in (".png", ".gif") and path.name not in images:
+        if (is_picture(path.name) or path.name == animation.NAME) and path.name not in images:
             path.unlink()
 
 

@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
 from tsslbp.settings import Settings
 from tsslbp.storage.records import ModelRecord, Provenance
@@ -93,7 +94,7 @@ def outdated(params: Path, settings: Settings, package: Path = PACKAGE) -> Seque
 
 def remedy(params: Path) -> str:
     """Return the command that writes the meaning.json beside `params`."""
-    return f"python -m stages.digest --params {params}"
+    return f"python -m stages.digest --params {quote(str(params))}"
 
 
 def _of_file(path: Path) -> str:

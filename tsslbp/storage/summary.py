@@ -13,7 +13,8 @@ def counted_seeds(record: ModelRecord, epochs: int | None = None) -> tuple[SeedR
 
     Args:
         record: of all seeds.
-        epochs: how many are all; None, or where no seed ran so many: those that the record's settings ask for.
+        epochs: how many are all; None, or where no seed ran so many, or where they are fewer: those that the record's settings ask for.
+            A seed that was on the way to more is not whole because fewer are asked for by now.
     """
     whole = whole_epochs(record, epochs)
     return tuple(seed for seed in record.seeds if len(seed.history) >= whole)
@@ -23,7 +24,7 @@ def whole_epochs(record: ModelRecord, epochs: int | None = None) -> int:
     """Return how many epochs a seed needs to be counted, see `counted_seeds`; 0 where all are, because none is whole."""
     longest = max((len(seed.history) for seed in record.seeds), default=0)
     asked = record.settings.get("epochs", 0)
-    return next((count for count in (epochs or asked, asked) if count <= longest), 0)
+    return max((count for count in (epochs or asked, asked) if count <= longest), default=0)
 
 
 def metrics(record: ModelRecord) -> dict[str, float | None]:

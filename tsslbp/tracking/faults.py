@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import PurePath
 
 
 class TrackingError(ValueError):
@@ -53,11 +54,18 @@ def explain(uri: str, shown: str, error: BaseException) -> TrackingError:
     """
     if isinstance(error, TrackingError):
         return error
+    if isinstance(error, OSError) and _is_of_another_file(error.filename, uri):
+        return TrackingError(f"MLflow at {shown} did not get all: {error.filename}: {error.strerror or type(error).__name__}")
     for pattern, advice in _FAULTS:
         if re.search(pattern, f"{type(error).__name__}: {error}"):
             return TrackingError(f"MLflow at {shown} {advice}")
     first = next(iter(str(error).splitlines()), "").replace(uri, shown)
     return TrackingError(f"MLflow at {shown}: {type(error).__name__}: {first[:200]}")
+
+
+def _is_of_another_file(name: object, uri: str) -> bool:
+    """Whether a file is named that is neither the database of this URI nor one beside it, such as its lock."""
+    return isinstance(name, str) and not PurePath(name).name.startswith(PurePath(uri).name)
 
 
 @contextmanager

@@ -81,8 +81,10 @@ def _named_as(run: Run, key: str, recipe: str) -> Run:
 
 
 def _outdoes(run: Run, shorter: Run) -> bool:
-    """Whether it has all seeds of another run, of the same data and code, with more epochs each."""
+    """Whether it has all seeds of another run, of the same data and code, with more epochs each; none has more than nothing."""
     (record, _), (other, _) = run, shorter
+    if not record.seeds:
+        return False
     epochs = {seed.seed: len(seed.history) for seed in record.seeds}
     return (record.data.checksum, record.code) == (other.data.checksum, other.code) and all(
         epochs.get(seed.seed, 0) > len(seed.history) for seed in other.seeds
