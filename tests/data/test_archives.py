@@ -127,8 +127,10 @@ def test_an_encrypted_entry_is_named(tmp_path):
 
 
 def test_every_damaged_byte_of_a_zip_is_an_error_or_harmless(tmp_path):
+    """But for the two of the length of the first entry's comment, which then covers the second entry: samples are counted later."""
     original = {"Train/0/1.bin": bytes(range(200)), "b": b"second"}
     whole = make_zip(tmp_path / "a.zip", original.items()).read_bytes()
+    comment = whole.index(b"PK\1\2") + 32
     for position in range(len(whole)):
         path = tmp_path / "damaged.zip"
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :])
@@ -137,7 +139,7 @@ def test_every_damaged_byte_of_a_zip_is_an_error_or_harmless(tmp_path):
         except ArchiveError as error:
             assert "damaged.zip" in str(error)
         else:
-            assert set(contents.values()) <= set(original.values())
+            assert contents == original or (position in (comment, comment + 1) and contents == {"Train/0/1.bin": bytes(range(200))})
 
 
 @pytest.mark.parametrize("keep", [0, 3, 100, -1])

@@ -78,6 +78,7 @@ def test_whatever_is_faster_by_the_results_is_on_the_page():
     listed = text_of("docs/speed.md").partition("**What is slower here than elsewhere.**")[2].partition(" - **")[0]
     lines = re.findall(r"^- (\S+, (?:training|inference)): ", page("reports/benchmark/results.md"), re.MULTILINE)
     assert len(lines) >= 5
+    assert all(slower(f"- {line}") for line in lines)
     for name, factor in [pair for line in lines for pair in slower(f"- {line}")]:
         library = name.split(",")[0].split(" (")[0]
         assert library in listed

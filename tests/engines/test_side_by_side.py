@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.support.in_process import printed_by, printed_by_training, train
 from tests.support.killing import processes_of, wait_for_their_end
@@ -69,6 +70,11 @@ def workers_of(folder: Path) -> list[int]:
         if b"tsslbp.worker" in command:
             found.append(pid)
     return found
+
+
+def epochs_of(folder: Path) -> int:
+    """Epochs in the live checkpoints of all seeds."""
+    return sum(len(torch.load(path, weights_only=True)["history"]) for path in (folder / ".scratch").rglob("seed-?.pt"))
 
 
 def end(pid: int) -> None:
@@ -137,28 +143,46 @@ def test_a_killed_worker_is_named_and_costs_no_result(project, undisturbed):
     assert project.results() == undisturbed.results()
 
 
+def strike(process, workers: list[int], chance: random.Random) -> str:
+    """End a worker and then the driver, the driver alone or all, or press Ctrl-C; returns which."""
+    fault = chance.choice(["worker", "worker", "driver", "interrupt", "all"])
+    if fault == "worker" and workers:
+        end(chance.choice(workers))
+        time.sleep(chance.uniform(0, 3))
+        process.kill()
+    elif fault == "all":
+        for pid in [*workers, process.pid]:
+            end(pid)
+    else:
+        process.send_signal(signal.SIGINT if fault == "interrupt" else signal.SIGKILL)
+    return fault
+
+
+def hit(project: Project, chance: random.Random) -> bool:
+    """Let a fault hit a training at a random moment; returns whether it had begun then and was not done."""
+    process = project.start("fit", "--model", MODEL)
+    if chance.random() < 0.7:
+        wait_for(process, " epoch ")
+        time.sleep(chance.uniform(0, 1))
+    else:
+        time.sleep(chance.uniform(0, 8))
+    landed = process.poll() is None and 0 < epochs_of(project.folder) < 3 * EPOCHS
+    fault = strike(process, workers_of(project.folder), chance)
+    _, err = process.communicate(timeout=300)
+    assert "Traceback" not in err or fault == "interrupt", err  # an interrupt during Python's own imports is Python's to tell
+    wait_for_their_end(project.folder, AT_ONCE)
+    return landed
+
+
 @pytest.mark.exhaustive
 def test_faults_at_random_moments_change_nothing(project, undisturbed):
-    chance = random.Random(int(os.environ.get("TSSLBP_TEST_SEED", "13")))
-    for _ in range(FAULTS):
-        process = project.start("fit", "--model", MODEL)
-        deadline = time.monotonic() + chance.uniform(3, 14)
-        fault = chance.choice(["worker", "worker", "driver", "interrupt", "all"])
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        workers = workers_of(project.folder)
-        if fault == "worker" and workers:
-            end(chance.choice(workers))
-            time.sleep(chance.uniform(0, 3))
-            process.kill()
-        elif fault == "all":
-            for pid in [*workers, process.pid]:
-                end(pid)
-        else:
-            process.send_signal(signal.SIGINT if fault == "interrupt" else signal.SIGKILL)
-        _, err = process.communicate(timeout=300)
-        assert "Traceback" not in err or fault == "interrupt", err  # an interrupt during Python's own imports is Python's to tell
-        wait_for_their_end(project.folder, AT_ONCE)
+    chance, landed = random.Random(int(os.environ.get("TSSLBP_TEST_SEED", "13"))), 0
+    for _ in range(3 * FAULTS):
+        if landed < FAULTS:
+            if epochs_of(project.folder) == 3 * EPOCHS:  # there is nothing to hit any more
+                shutil.rmtree(project.folder / ".scratch")
+            landed += hit(project, chance)
+    assert landed == FAULTS
     project.train()
     assert project.results() == undisturbed.results()
     wait_for_their_end(project.folder, AT_ONCE)

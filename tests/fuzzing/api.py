@@ -1,6 +1,7 @@
 """Public functions under fire: right arguments of which one or two are replaced by what a user may pass by mistake.
 
-A call returns what the function promises, or raises ValueError or TypeError whose message names an argument.
+A call returns what the function promises, or raises ValueError or TypeError whose message names an argument that was replaced, or one
+that no longer fits it.
 """
 
 import random
@@ -21,6 +22,15 @@ from tests.fuzzing.mistakes import hostile
 
 CALL_HANGS_AFTER = 10  # seconds of computing; a call takes milliseconds
 PRECISIONS = (torch.float32, torch.bfloat16, torch.float64)  # the kernels are compiled for each
+
+
+PARTNERS = {
+    "time_steps": {"desired_train"},  # has an entry for each
+    "trace": {"labels"},  # are below the number of its classes, and as many as its samples
+    "x": {"labels"},
+    "input_shape": {"architecture"},  # has kernels and pooling that fit it
+}
+"""What an error may name in place of an argument, because it no longer fits."""
 
 
 @dataclass
@@ -67,9 +77,7 @@ def _end(call: Call, arguments: dict[str, Any], replaced: list[str]) -> tuple[st
     try:
         result = call.call(**arguments)
     except (ValueError, TypeError, FileNotFoundError) as error:
-        # A file is named by its path, what is no path by the argument's name.
-        names = [*arguments, *(str(value) for value in arguments.values() if isinstance(value, (str, Path)) and str(value))]
-        named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", str(error)) for name in names)
+        named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", str(error)) for name in _names(arguments, replaced))
         place = f"{type(error).__name__}: {error}"
         return ("refused", "") if named and type(error).__module__ != "torch" else ("no name", place)
     except Hangs as error:
@@ -87,6 +95,13 @@ def _end(call: Call, arguments: dict[str, Any], replaced: list[str]) -> tuple[st
     except AssertionError as error:
         return "garbage", str(error)
     return "right", ""
+
+
+def _names(arguments: dict[str, Any], replaced: list[str]) -> set[str]:
+    """What an error may call what is wrong: the arguments themselves, those that fit them no more, and a file by its path."""
+    partners = {partner for argument in replaced for partner in PARTNERS.get(argument, ()) if partner in arguments}
+    values = [arguments[argument] for argument in replaced]
+    return {*replaced, *partners, *(str(value) for value in values if isinstance(value, (str, Path)) and str(value))}
 
 
 def _is_not_finite(value: object) -> bool:

@@ -77,6 +77,7 @@ def is_finite(result: object) -> None:
 
 
 def is_int16(result: np.ndarray) -> None:
+    assert result.dtype == np.int16, f"rows of {result.dtype}"
     assert result.ndim == 2
     assert result.shape[1] == 4
     assert (result >= 0).all()

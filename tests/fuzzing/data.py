@@ -167,7 +167,8 @@ def check_pickle(data: bytes, folder: Path) -> None:
 
 # --- a server's answers
 
-BODY = b"letters" * 30
+PART = b"letters"
+BODY = PART * 30
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 210\r\n\r\n" + BODY
 LOCATIONS = [
     "/",
@@ -220,15 +221,20 @@ def parrot() -> socketserver.ThreadingTCPServer:
 
 
 def check_answer(data: bytes, folder: Path) -> None:
-    """Something in the partial file, or a TransferError on one line that a terminal can print."""
+    """What the server sent, behind the part or in its place, or a TransferError on one line that a terminal can print.
+
+    It may be nothing: an answer without a length that breaks off in its head. The checksum decides.
+    """
     server = parrot()
     server.answer = data  # type: ignore[attr-defined]
     policy = RetryPolicy(connect=5, read=5, attempts=1, backoff=0, offline=60)
-    (folder / "partial").write_bytes(b"letters")
+    (folder / "partial").write_bytes(PART)
     try:
         Downloader(Silent(), policy).download(f"http://127.0.0.1:{server.server_address[1]}/f", folder / "partial")
     except TransferError as error:
         assert str(error).isprintable()
+    else:
+        assert (folder / "partial").read_bytes().removeprefix(PART) in data
 
 
 DATA_TARGETS = {

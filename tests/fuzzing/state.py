@@ -5,6 +5,7 @@ import json
 import struct
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +60,16 @@ def check_array(data: bytes, folder: Path) -> None:
 # --- checkpoints and weights
 
 
+WEIGHTS = {"layers.0.weight": torch.arange(12.0).reshape(3, 4)}
+ROW = Epoch(epoch=1, train_loss=0.5, train_accuracy=50.0, test_accuracy=60.0, firing_rates=(0.1, 0.2))
+OPTIMIZER = {"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"lr": 0.1, "betas": (0.9, 0.999)}]}
+STATE = TrainingState(WEIGHTS, OPTIMIZER, WEIGHTS, (ROW,), (1.5,), ((1, 0), (0, 2)))
+
+
 def saved(folder: Path) -> tuple[bytes, bytes]:
     """A checkpoint of the key "k" and a file of weights, as training writes them."""
-    weights = {"layers.0.weight": torch.arange(12.0).reshape(3, 4)}
-    row = Epoch(epoch=1, train_loss=0.5, train_accuracy=50.0, test_accuracy=60.0, firing_rates=(0.1, 0.2))
-    optimizer = {"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"lr": 0.1, "betas": (0.9, 0.999)}]}
-    save_state(folder / "seed.pt", TrainingState(weights, optimizer, weights, (row,), (1.5,), ((1, 0), (0, 2))), "k")
-    save_weights(folder / "seed.safetensors", weights, {"model": "m"})
+    save_state(folder / "seed.pt", STATE, "k")
+    save_weights(folder / "seed.safetensors", WEIGHTS, {"model": "m"})
     return (folder / "seed.pt").read_bytes(), (folder / "seed.safetensors").read_bytes()
 
 
@@ -88,8 +92,11 @@ def checkpoint_files(valid: bytes) -> st.SearchStrategy[bytes]:
     return damaged(valid) | (damaged(pickled_part(valid)) | soups).map(lambda pickled: repacked(valid, pickled)) | soups
 
 
-def check_checkpoint(data: bytes, folder: Path) -> None:
-    """What was saved, or a CheckpointError that names the file; `code_ran` would get through to the test."""
+def check_checkpoint(valid: bytes, data: bytes, folder: Path) -> None:
+    """What was saved, or a CheckpointError that names the file; `code_ran` would get through to the test.
+
+    Another pickle in an archive with right checksums may be another training state.
+    """
     path = folder / "seed.pt"
     path.write_bytes(data)
     try:
@@ -99,6 +106,7 @@ def check_checkpoint(data: bytes, folder: Path) -> None:
         assert "\n" not in str(error)
     else:
         assert isinstance(state, TrainingState)
+        assert pickled_part(data) != pickled_part(valid) or repr(state) == repr(STATE)
 
 
 @st.composite
@@ -129,6 +137,6 @@ def state_targets(folder: Path) -> dict[str, Target]:
     checkpoint, weights = saved(folder)
     return {
         "array": Target(arrays, check_array),
-        "checkpoint": Target(checkpoint_files(checkpoint), check_checkpoint),
+        "checkpoint": Target(checkpoint_files(checkpoint), partial(check_checkpoint, checkpoint)),
         "weights": Target(damaged(weights) | weights_files() | soups, check_weights),
     }

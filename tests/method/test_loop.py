@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from tsslbp.method import step
+from tsslbp.method import loop, step
 from tsslbp.method.batches import Splits
 from tsslbp.method.loop import Schedule, TrainingFailure, _refuse_silence, train_epochs
 from tsslbp.method.losses import KernelLoss
 from tsslbp.method.network import SpikingNetwork
 from tsslbp.method.seeding import weight_generator
-from tsslbp.method.step import make_optimizer
+from tsslbp.method.step import evaluate, make_optimizer
 from tsslbp.storage.checkpoints import load_state, save_state
 from tsslbp.storage.records import Epoch
 
@@ -92,6 +92,18 @@ def test_the_epoch_is_chosen_on_held_out_samples_where_there_are_some():
     assert [row.test_accuracy for row in whole.history] == [row.test_accuracy for row in run(epochs=6).history]
     for name, weight in run(epochs=best).weights.items():
         assert torch.equal(weight, whole.best_weights[name])
+    network, last = network_of(), whole.history[-1]
+    network.load_state_dict(whole.weights)
+    assert evaluate(network, TinyBatches(6).in_order()).accuracy == last.held_out_accuracy != last.test_accuracy
+
+
+def test_of_equally_good_epochs_on_held_out_samples_the_first_is_chosen(monkeypatch):
+    accuracies = iter([10.0, 30.0, 20.0, 30.0, 5.0, 1.0])
+    monkeypatch.setattr(loop, "_held_out_accuracy", lambda network, splits: next(accuracies))
+    found = list(states(epochs=6, held_out=TinyBatches(6)))
+    chosen = found[-1].best_weights
+    same = [all(torch.equal(weight, chosen[name]) for name, weight in state.weights.items()) for state in found]
+    assert same == [False, True, False, False, False, False]
 
 
 def test_an_epoch_that_changes_nothing_measures_what_an_evaluation_does():

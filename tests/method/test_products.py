@@ -20,6 +20,39 @@ def gradients(x, weight, library, g):
     return result.detach(), x.grad, weight.grad
 
 
+@pytest.fixture
+def products_by(monkeypatch):
+    """The library of each dense product from here on, in their order; BLAS computes its gradients where nothing can look on."""
+    seen = []
+
+    def spy(owner, name, library):
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *arguments: (seen.append(library), real(*arguments))[1])
+
+    spy(torch.ops.mkldnn, "_linear_pointwise", "onednn")
+    spy(products.functional, "linear", "blas")
+    return seen
+
+
+@pytest.mark.parametrize(("library", "forward", "both_gradients"), [("onednn", 1, 2), ("blas", 1, 0)])
+def test_a_product_and_its_gradients_are_by_the_library_that_was_asked_for(products_by, library, forward, both_gradients):
+    x, weight = torch.randn(6, 8, requires_grad=True), torch.randn(5, 8, requires_grad=True)
+    result = linear(x, weight, library)
+    assert products_by == forward * [library]
+    result.sum().backward()
+    assert products_by == (forward + both_gradients) * [library]
+
+
+@pytest.mark.parametrize(("library", "forward", "both_gradients"), [("onednn", 2, 4), ("blas", 2, 0)])
+def test_the_dense_layers_of_a_network_are_by_its_library(products_by, library, forward, both_gradients):
+    """Two of them, one for each product: the neurons of 20, and the classes."""
+    network = SpikingNetwork("3C3-20", (1, 6, 6), products=library)
+    trace = network(torch.rand(4, 1, 6, 6))
+    assert products_by == forward * [library]
+    trace.sum().backward()
+    assert products_by == (forward + both_gradients) * [library]
+
+
 @pytest.mark.parametrize(
     ("rows", "features", "neurons"), [(100, 784, 400), (500, 400, 10), (1, 1, 1), (3, 7, 2), (250, 640, 300), (2, 1, 33)]
 )

@@ -97,15 +97,20 @@ def test_an_interrupted_command_leaves_what_is_committed(clone: Copy, command: s
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [("dataset: digits", "dataset: digit"), ("batch_size: ", "batch_size: -"), ("architecture: 60", "architecture: 60-P3-60")],
+    ("old", "new", "said"),
+    [
+        ("dataset: digits", "dataset: digit", "dataset: got 'digit'; allowed: digits"),
+        ("batch_size: ", "batch_size: -", "batch_size: got -50"),
+        ("architecture: 60", "architecture: 60-P3-60", "architecture '60-P3-60': layer 2 needs an image"),
+    ],
 )
-def test_a_mistyped_setting_leaves_what_is_committed(clone: Copy, old: str, new: str) -> None:
+def test_a_mistyped_setting_leaves_what_is_committed(clone: Copy, old: str, new: str, said: str) -> None:
     params = clone.folder / "quickstart/params.yaml"
     assert old in params.read_text()
     params.write_text(params.read_text().replace(old, new))
     repro = Repro(clone, (), COMMANDS["repro train@X"])
     assert repro.process.wait(120) != 0, repro.output
+    assert said in repro.output
     assert changed(clone) == ""
 
 
@@ -113,6 +118,7 @@ def test_a_stage_upstream_that_fails_leaves_what_is_committed(clone: Copy) -> No
     (clone.folder / "quickstart/data").write_text("a file where the folder of the data belongs")
     repro = Repro(clone, (), COMMANDS["repro"])
     assert repro.process.wait(120) != 0, repro.output
+    assert "failed to reproduce 'quickstart/dvc.yaml:download@digits'" in repro.output
     assert changed(clone) == ""
 
 

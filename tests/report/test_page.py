@@ -137,7 +137,10 @@ def test_every_table_scrolls_in_its_own_box_and_can_be_reached_by_keyboard(page)
 
 def test_rows_have_as_many_cells_as_the_table_has_columns(page):
     body = page[page.index('<table class="results">') : page.index("</table>")]
-    for row in re.findall(r"<tr.*?</tr>", body[body.index("<tbody") :], re.DOTALL):
+    rows = re.findall(r"<tr.*?</tr>", body[body.index("<tbody") :], re.DOTALL)
+    assert len(rows) == len(re.findall("<tr", body)) - 1
+    assert sum('scope="row"' in row for row in rows) == 7
+    for row in rows:
         spans = [int(span) for span in re.findall(r'colspan="(\d+)"', row)]
         assert sum(spans) + len(re.findall(r"<t[hd](?![^>]*colspan)", row)) == 9
 

@@ -1,5 +1,9 @@
 """What few test samples let an accuracy say: scipy's interval where the right ones can be counted, wider with fewer, and shown."""
 
+import math
+import statistics
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +16,7 @@ from tsslbp.report.statistics import Comparison
 from tsslbp.report.texts import results_csv, results_markdown
 
 counts = st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+some = partial(st.lists, min_size=1, max_size=50)
 
 
 @given(counts)
@@ -29,11 +34,20 @@ def test_it_holds_the_accuracy_within_0_and_100_and_shrinks(accuracy, samples):
     assert many.high - many.low < few.high - few.low
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
-def test_a_mean_of_networks_varies_no_more_than_right_and_wrong(shares):
-    """So the interval of one network is wide enough for several: of `shares` of them each sample is taken rightly."""
-    mean = sum(shares) / len(shares)
-    assert sum((share - mean) ** 2 for share in shares) / len(shares) <= mean * (1 - mean) + 1e-9
+@given(some(st.floats(0, 1)) | some(st.sampled_from([0.0, 1.0])), st.integers(1, 5_000), st.sampled_from([-1, 1]) | st.floats(-1, 1))
+def test_the_interval_is_wide_enough_for_the_mean_of_several_networks(shares, samples, off):
+    """By `shares` of them each sample of a kind is taken rightly: their mean on drawn samples is off by 1.96 errors at most, in 95 %."""
+    error = statistics.pstdev(shares) / math.sqrt(samples)
+    mean = statistics.fmean(shares)
+    drawn = min(max(mean + 1.959964 * off * error, 0.0), 1.0)
+    interval = sampling(100 * drawn, samples).interval
+    assert interval.low - 1e-4 <= 100 * mean <= interval.high + 1e-4
+
+
+def test_the_interval_is_no_wider_where_all_networks_take_the_same_samples():
+    """Then they are as one: 1.96 errors of right and wrong reach just to its end."""
+    drawn = 0.9 + 1.959964 * math.sqrt(0.9 * 0.1 / 100)
+    assert sampling(100 * drawn, 100).interval.low == pytest.approx(90, abs=1e-4)
 
 
 def test_a_row_on_a_part_of_the_test_data_shows_it_and_others_do_not(base):

@@ -76,7 +76,10 @@ def test_markdown_tables_are_rectangular(whole):
 
 
 def test_latex_rows_have_as_many_cells_as_columns(whole):
-    for table in re.findall(r"\\begin\{tabular\}\{(?:@\{\})?([lr]+)(?:@\{\})?\}(.*?)\\end\{tabular\}", results_tex(*whole), re.DOTALL):
+    text = results_tex(*whole)
+    tables = re.findall(r"\\begin\{tabular\}\{(?:@\{\})?([lr]+)(?:@\{\})?\}(.*?)\\end\{tabular\}", text, re.DOTALL)
+    assert len(tables) == text.count(r"\begin{tabular}") == 5
+    for table in tables:
         body = table[1].split("\\midrule", 1)[1]
         for line in body.splitlines():
             if line.endswith(r"\\") and "multicolumn" not in line:
@@ -93,12 +96,13 @@ def test_the_page_shows_both_studies_and_their_pictures(whole, base_runs):
     page = results_page("tsslbp", whole[0], pictures, whole[1])
     assert page.count("<table") == 5
     assert page.index('id="tables"') < page.index('id="recipes"') < page.index('id="ablation"') < page.index('id="learning"')
-    for body, columns in re.findall(r'<table class="(?:recipes|ablation)">(.*?)</table>()', page, re.DOTALL):
-        widths = {
-            sum(map(int, re.findall(r'colspan="(\d+)"', row))) + len(re.findall(r"<t[hd](?![^>]*colspan)", row))
-            for row in re.findall(r"<tr.*?</tr>", body, re.DOTALL)
-        }
-        assert len(widths) == 1, columns
+    tables = re.findall(r'<table class="(recipes|ablation)">(.*?)</table>', page, re.DOTALL)
+    assert [name for name, _ in tables] == ["recipes", "ablation"]
+    for name, body in tables:
+        rows = re.findall(r"<tr.*?</tr>", body, re.DOTALL)
+        assert sum('scope="row"' in row for row in rows) == {"recipes": 3 + 3, "ablation": 17}[name]
+        widths = {sum(map(int, re.findall(r'colspan="(\d+)"', row))) + len(re.findall(r"<t[hd](?![^>]*colspan)", row)) for row in rows}
+        assert len(widths) == 1, name
 
 
 def test_studies_that_were_not_run_say_so_in_every_format(base, studies):

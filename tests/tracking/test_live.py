@@ -1,5 +1,6 @@
 """Logging while training runs; nothing that MLflow does reaches the training."""
 
+import inspect
 import shutil
 import sqlite3
 import time
@@ -118,6 +119,10 @@ def test_after_the_first_fault_nothing_more_is_tried(store: Store, monkeypatch: 
     monkeypatch.undo()
     import_records(store, [(record, provenance)])
     verify(store, [record])
+
+
+def test_the_end_of_training_waits_at_most_a_minute() -> None:
+    assert inspect.signature(LiveLog).parameters["exit_seconds"].default == live.EXIT_SECONDS <= 60
 
 
 def test_the_end_of_training_waits_for_a_hanging_log_no_longer_than_it_says(store: Store) -> None:
