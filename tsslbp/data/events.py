@@ -166,7 +166,8 @@ def bin_events(events: Events, time_steps: int, window_us: int = 3000, shape: Sh
     """Bin events in time; each bin is 0 or 1, however many events fall in it.
 
     With c = ceil(t / window) an event belongs to step max(c, 1) - 1, and is dropped where c >= time_steps. So the last step
-    is always empty, as in the reference, and fewer steps see a prefix of what more steps see.
+    is always empty, and fewer steps see a prefix of what more steps see. In the reference, too, but for events at t = 0,
+    which it puts into the last step (docs/deviations.md).
 
     Args:
         events: (n,) structured array of EVENT.
