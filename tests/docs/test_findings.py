@@ -87,3 +87,14 @@ def test_every_place_that_lists_the_authors_augmentations_has_mnists_flip():
 def test_the_authors_longer_training_is_told_of_the_network_that_has_it():
     """Their MNIST_CNN.yaml says 200 epochs, FashionMNIST_CNN.yaml 100."""
     assert re.findall(r"as the authors' file says[^,]*", PAGE) == ["as the authors' file says for mnist-cnn"]
+
+
+def test_a_first_look_at_augmentations_finds_none_ahead():
+    """Of the row's own seed, over as many epochs."""
+    assert "one seed of 30 epochs each: neither is ahead of the same epochs without it" in " ".join(PAGE.split())
+    row = pd.read_csv(ROOT / "reports/runs/fashion-cnn/history.csv")
+    for name in ("flips", "rotation"):
+        looked = pd.read_csv(ROOT / f"reports/studies/recipes/runs/fashion-cnn-{name}/history.csv")
+        assert (len(looked), set(looked.seed)) == (30, {0})
+        unchanged = row[(row.seed == 0) & (row.epoch <= 30)]
+        assert looked.test_accuracy.max() < unchanged.test_accuracy.max()
