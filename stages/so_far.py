@@ -26,7 +26,8 @@ def record_so_far(settings: Settings, key: str, params: Path) -> None:
     """Write the record of an interrupted training, so that the report can show it as what it is: so many seeds, so many epochs.
 
     A seed that was recorded before with the same settings, data and code stays, unless as many of its epochs are complete here; one that
-    failed stays unless more are, or it failed here, too; one that the settings no longer name stays in any case. Training goes on from the checkpoints all the same.
+    failed stays unless more are, or it failed here, too; one that the settings no longer name stays in any case. Training goes on from the
+    checkpoints all the same.
 
     Raises:
         ValueError: no epoch is complete here and no seed failed, or a checkpoint or the record from before is damaged.
