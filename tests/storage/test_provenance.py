@@ -68,13 +68,6 @@ def test_code_that_differs_from_the_commit_is_marked(repository, edit):
     assert provenance.git_commit(folder) == f"{commit}+changes"
 
 
-def test_a_folder_that_lies_in_a_repository_of_something_else_is_called_unknown(repository):
-    folder, _ = repository
-    (folder / "unpacked").mkdir()
-    (folder / "unpacked/other_code.py").write_text("two = 2\n")
-    assert provenance.git_commit(folder / "unpacked") == "unknown"
-
-
 def test_versions_are_those_that_compute():
     versions = provenance.library_versions()
     assert (versions["python"], versions["numpy"]) == (platform.python_version(), numpy.__version__)

@@ -11,7 +11,6 @@ UNKNOWN = "unknown"
 CHANGES = "+changes"
 """Behind a commit whose tracked files were edited: the code that ran is not quite its."""
 
-_CODE = ("*.py", "*.yaml")
 _LIBRARIES = ("torch", "numpy", "numba", "mlflow", "dvc")
 
 
@@ -27,17 +26,11 @@ def library_versions() -> dict[str, str]:
 
 
 def git_commit(folder: Path) -> str:
-    """The commit that is checked out in `folder`, `CHANGES` behind it where tracked files differ from it.
-
-    "unknown" without git, and where git tracks no code or settings here: the folder then lies in a repository of something else.
-    """
+    """The commit that is checked out in `folder`, `CHANGES` behind it where tracked files differ from it, "unknown" without git."""
     try:
         commit = _git(folder, "rev-parse", "HEAD").strip()
-        tracked = _git(folder, "ls-files", "--", *_CODE)
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", *_CODE).strip()
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", "*.py", "*.yaml").strip()
     except (OSError, subprocess.SubprocessError):
-        return UNKNOWN
-    if not tracked:
         return UNKNOWN
     return f"{commit}{CHANGES}" if changed else commit
 
