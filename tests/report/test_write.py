@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+from tests.support.paths import ROOT
 from tests.support.report_builders import make_run
+from tsslbp.figures import animation
+from tsslbp.report.gallery import is_picture
 from tsslbp.report.rows import make_rows
 from tsslbp.report.write import write_reports
 
@@ -16,6 +19,13 @@ def test_pictures_of_models_that_are_gone_go_and_a_users_own_stay(base, tmp_path
     (tmp_path / "figures/learning-notes.txt").write_bytes(b"mine")
     write_reports(base.experiment, make_rows(base, {}), {}, tmp_path)
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"poster.png", "learning-notes.txt"}
+
+
+def test_every_kind_of_picture_is_known_as_the_reports_own():
+    """Otherwise those of a new kind would stay when their models are gone."""
+    drawn = {path.name for path in (ROOT / "reports/figures").iterdir()} - {animation.NAME}
+    assert {"comparison.png", "recipes.png", "raster.png"} < drawn
+    assert [name for name in sorted(drawn) if not is_picture(name)] == []
 
 
 def test_names_of_classes_are_written_as_they_are(base, tmp_path):
